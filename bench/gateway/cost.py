@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
         tokens = stage.prepare(provider, chosen.streams)
         with stage.gateway(Path(folder)) as (gateway, process):
             asyncio.run(_measure(provider, gateway, tokens, process, chosen.seconds))
-        _check()
+        check()
     return 0
 
 
@@ -73,7 +73,7 @@ async def _streams(client: aiohttp.ClientSession, place: str, tokens: list[str],
         dice = random.Random(n)
         await asyncio.sleep(dice.random() * min(seconds / 2, 4))
         while time.monotonic() < until:
-            taken.append(await _ask(client, place, tokens[n], chunks=20))
+            taken.append(await ask(client, place, tokens[n], chunks=20))
             await asyncio.sleep(dice.random() * 0.2)
 
     await asyncio.gather(*(talk(n) for n in range(len(tokens))))
@@ -87,13 +87,13 @@ async def _jobs(client: aiohttp.ClientSession, place: str, tokens: list[str]) ->
     async def job(n: int) -> None:
         async with gate:
             for _ in range(REQUESTS_OF_A_JOB):
-                await _ask(client, place, tokens[n], chunks=3)
+                await ask(client, place, tokens[n], chunks=3)
 
     await asyncio.gather(*(job(n) for n in range(JOBS)))
     return time.monotonic() - began
 
 
-async def _ask(client: aiohttp.ClientSession, place: str, token: str, chunks: int) -> float:
+async def ask(client: aiohttp.ClientSession, place: str, token: str, chunks: int) -> float:
     body = {
         "model": MODEL,
         "max_tokens": 2_000,
@@ -132,7 +132,7 @@ async def _flood(client: aiohttp.ClientSession, gateway: str, tokens: list[str],
     )
 
 
-def _check() -> None:
+def check() -> None:
     from django.db.models import Sum
 
     from budget.models import GatewayRequest, LedgerEntry

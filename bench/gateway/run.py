@@ -4,15 +4,16 @@
 gateway, sessions and clients are killed.
 `python -m bench gateway clis [--kinds claude_code,codex,...] [--entries 3] [--kills 60] [--seed 1]`: real CLIs in a real Muster, whose gateway, session
 workers and CLIs are killed.
-`python -m bench gateway cost` and `limits`: see there.
+`python -m bench gateway cost`, `limits` and `streams`: see there.
 """
 
 import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
-from bench.gateway import cost, limits
+from bench.gateway import cost, limits, streams
 
 OF_LIARS = "tests/faults/test_gateway.py::test_no_bill_passes_the_books_and_no_books_pass_the_cap"
 OF_CLIS = "tests/agents/test_gateway_kills.py"
@@ -20,8 +21,9 @@ KINDS = "claude_code,codex,opencode,gemini,qwen,mini_swe_agent"
 
 
 def main(arguments: list[str]) -> int:
-    if arguments[:1] in (["cost"], ["limits"]):
-        return {"cost": cost, "limits": limits}[arguments[0]].main(arguments[1:])
+    forms: dict[str, Callable[[list[str]], int]] = {"cost": cost.main, "limits": limits.main, "streams": streams.main}
+    if arguments and arguments[0] in forms:
+        return forms[arguments[0]](arguments[1:])
     if arguments[:1] == ["clis"]:
         return _clis(arguments[1:])
     parser = argparse.ArgumentParser("python -m bench gateway", description=(__doc__ or "").split("\n\n")[0])

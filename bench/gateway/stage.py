@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -25,19 +26,12 @@ def prepare(provider: str, streams: int, *, in_order: bool = False) -> list[str]
     from budget.amounts import usd
     from budget.ledger import requests
     from budget.models import Account, Category, Hold
-    from orchestration.configuration import secrets
     from orchestration.gateway import tokens
     from orchestration.models import Entry, Session
-    from tests.factories import ANA
 
     shop = a_workspace()
     fill(shop, streams)
-    secrets.put(shop.pk, "ANTHROPIC_API_KEY", "sk-bench", by=ANA)
-    upstream = {
-        "base_url": provider,
-        "key": {"variable": "ANTHROPIC_API_KEY", "secret": "ANTHROPIC_API_KEY"},
-        "credential": "team",
-    }
+    upstreams = _upstreams(shop.pk, provider)
     Account.objects.filter(project_id=shop.pk).update(budget=usd("1000"))
     made = []
     for n, entry in enumerate(Entry.objects.filter(workspace=shop).select_related("account").order_by("seq")[:streams]):
@@ -49,12 +43,42 @@ def prepare(provider: str, streams: int, *, in_order: bool = False) -> list[str]
             hold,
             role="implement",
             category=Category.ENTRY,
-            upstreams={"anthropic": upstream},
+            upstreams=upstreams,
             round_number=1,
             agent="claude_code",
         )
         made.append(tokens.token_of(access.pk))
     return made
+
+
+def permits(provider: str, count: int) -> list[str]:
+    """Tokens of so many permits of one workspace and one key."""
+    from bench.backlogs import a_workspace
+    from budget.amounts import usd
+    from budget.ledger import permits, requests
+    from budget.models import Category, GatewayAccess, Project
+    from orchestration.gateway import tokens
+    from tests.factories import ANA
+
+    shop, category = a_workspace(), Category.ORCHESTRATOR
+    project, upstreams = Project.objects.get(pk=shop.pk), _upstreams(shop.pk, provider)
+    made = []
+    for _ in range(count):
+        permit = permits.open_permit(project, None, category=category, amount=usd("1000"), by=ANA)
+        access = requests.open_access(
+            permit, role="permit", category=category, upstreams=upstreams, origin=GatewayAccess.ANYWHERE
+        )
+        made.append(tokens.token_of(access.pk))
+    return made
+
+
+def _upstreams(workspace_id: str, provider: str) -> dict[str, Any]:
+    from orchestration.configuration import secrets
+    from tests.factories import ANA
+
+    secrets.put(workspace_id, "ANTHROPIC_API_KEY", "sk-bench", by=ANA)
+    key = {"variable": "ANTHROPIC_API_KEY", "secret": "ANTHROPIC_API_KEY"}
+    return {"anthropic": {"base_url": provider, "key": key, "credential": "team"}}
 
 
 @contextmanager
@@ -64,7 +88,7 @@ def servers(folder: Path, database: str) -> Iterator[None]:
         os.environ.update(environ)
         os.environ |= {"DJANGO_SETTINGS_MODULE": "config.settings", "MUSTER_DATA_DIR": str(folder)}
         if database == "sqlite":
-            os.environ["DATABASE_URL"] = f"sqlite:///{folder}/bench.sqlite3"
+            del os.environ["DATABASE_URL"]  # as `./muster up` has it, in the data directory
         import django  # only now: the settings read the addresses above
         from django.core.management import call_command
 

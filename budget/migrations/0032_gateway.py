@@ -180,5 +180,5 @@ class Migration(migrations.Migration):
             ),
         ),
         without_like_indexes("budget"),
-        install("budget"),
+        install("budget", without=["requests_are_covered"]),
     ]

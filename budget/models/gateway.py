@@ -25,6 +25,11 @@ class GatewayAccess(models.Model):
         max_length=200, blank=True, help_text="It may call this one and cheaper ones. Empty: any with a price."
     )
     most = MoneyField(null=True, blank=True, help_text="It may spend so much of the reservation. Empty: all of it.")
+    used = MoneyField(
+        default=0,
+        db_default=0,
+        help_text="What its requests have cost and may still cost. Kept by triggers where it has a limit.",
+    )
     ceiling = MoneyField(default=0, help_text="Up to here the gateway lets the reservation grow.")
     upstreams = models.JSONField(default=dict, help_text="By API: where requests go, and whose key they get. No key stands here.")
     origin = models.CharField(
@@ -47,7 +52,7 @@ class GatewayAccess(models.Model):
 
 class GatewayRequest(models.Model):
     """One request, from its arrival. Triggers keep `Hold.in_flight` equal to what its requests may still cost, and refuse one that its reservation
-    does not cover.
+    or its access does not cover.
 
     waiting -> sent -> settled, or unknown; waiting -> refused. What is unknown may still be settled.
     """

@@ -3,6 +3,8 @@ and family of models. The others go on.
 
 The circuit breakers are rows. After its wait one is half-open and lets one session try; the first response closes it. A row without a code counts
 refusals, or says since when a person wants its credential tried (`since`): gateways are other processes, and let one request through then.
+
+A key that was refused behind the gateway is not tried by sessions: the gateway asks for the list of models, which costs nothing, before the wait ends.
 """
 
 from collections.abc import Iterable
@@ -27,10 +29,9 @@ from workspaces.errors import NotFound
 
 # This many failures in a row mean that the entry is not the cause.
 OPEN_AFTER = 3
+AskedBy = ProviderBreaker.AskedBy
 OF_GATEWAY = ("auth", "quota", "rate_limited")
 """Codes by which the gateway opens one, and sends nothing while it is open."""
-waits.MOST_RESET_S = 8 * 24 * 3600.0
-"""The longest limit of a plan is a week's; a day more, as its reset drifts."""
 
 
 def wait_s(times: int) -> float:
@@ -97,8 +98,11 @@ def process_access(workspace_id: str, session_ref: str, role: str, credential: s
     return access_of(session, configuration.of_session(executor.config, session.agent_name), reviewer(role))[1]
 
 
-def refused_at_gateway(workspace_id: str, access: ModelAccess, code: str, message: str, retry_at: float | None) -> None:
-    """Open the breaker of what a provider refused to the gateway, before a session ends for it. `retry_at`: as the provider says, epoch seconds."""
+def refused_at_gateway(
+    workspace_id: str, access: ModelAccess, code: str, message: str, retry_at: float | None, *, has_key: bool = False
+) -> None:
+    """Open the breaker of what a provider refused to the gateway, before a session ends for it. `retry_at`: as the provider says, epoch seconds.
+    `has_key`: the gateway sent a key, with which it can ask again."""
     trouble = Trouble(code, message, "provider", retry_at)
     closed = ModelAccess(access.credential, ALL_MODELS) if code in model_access.OF_CREDENTIAL else access
     with transaction.atomic():
@@ -110,12 +114,35 @@ def refused_at_gateway(workspace_id: str, access: ModelAccess, code: str, messag
         if row.code and row.until and row.until > until - timedelta(seconds=1):
             return  # it is known: all sessions with this key meet one refusal
         values = {"code": code, "message": message[:500], "since": row.since if row.code and row.since else Now(), "until": until}
+        if code == "auth" and has_key and not row.asked_by:
+            values |= {"asked_by": AskedBy.GATEWAY, "until": until + timedelta(seconds=waits.PROBE_AHEAD_S)}
         ProviderBreaker.objects.filter(pk=row.pk).update(**values)
         if not row.code:
             event = events.AgentUnavailable(code=code, credential=closed.credential, family=closed.family)
             activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id, reason=message[:500])
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "executor", "entries")
+
+
+def to_ask() -> list[ProviderBreaker]:
+    """Those about which a gateway asks now."""
+    soon = Now() + timedelta(seconds=waits.PROBE_AHEAD_S)
+    return list(ProviderBreaker.objects.filter(code="auth", asked_by=AskedBy.GATEWAY, until__lte=soon))
+
+
+def claim(row: ProviderBreaker) -> bool:
+    """Take it upon this process to ask. False: another one was first, or it is no longer to be asked, such as after a change of the key."""
+    same = ProviderBreaker.objects.filter(pk=row.pk, code="auth", asked_by=AskedBy.GATEWAY, until=row.until)
+    pause = timedelta(seconds=waits.LEAST_BREAK_S["auth"] + waits.PROBE_AHEAD_S)
+    return same.update(until=Now() + pause) == 1
+
+
+def leave_to_sessions(row: ProviderBreaker) -> None:
+    """Let one session try now: the key is taken again, or its server does not say so to the gateway. Where that session is refused, sessions go on to try."""
+    same = ProviderBreaker.objects.filter(pk=row.pk, code="auth", asked_by=AskedBy.GATEWAY)
+    if same.update(asked_by=AskedBy.SESSION, until=Now()):
+        wake_ups.enqueue_cycle(row.workspace_id)
+        wake_ups.publish_change(row.workspace_id, "executor", "entries")
 
 
 def closed_to(session: Session, of: Reviewer) -> ProviderBreaker | None:
@@ -175,7 +202,7 @@ def provider_responded(session: Session, of: Reviewer) -> None:
 
 def recovered(workspace_id: str) -> None:
     """The agent's config or secrets changed: let one session try now. The breakers stay until a provider responds."""
-    ProviderBreaker.objects.filter(workspace_id=workspace_id).exclude(code="").update(until=Now())
+    ProviderBreaker.objects.filter(workspace_id=workspace_id).exclude(code="").update(until=Now(), asked_by="")
     Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
     entry_routes.forget_refusals(workspace_id)
 

@@ -31,6 +31,8 @@ BROKEN, BROKEN_S = 2, 60.0
 FIRST_BREAK_S, MOST_BREAK_S = 5.0, 300.0
 LEAST_BREAK_S = {"auth": 600.0, "quota": 3600.0}
 """A refused key and an empty account are mended by a person, who says so: until then they are hardly asked."""
+PROBE_AHEAD_S = 60.0
+"""So long before the end of that wait the gateway asks itself, where it can. It then waits anew, so that no session asks while a gateway is alive."""
 MOST_RESET_S = 8 * 24 * 3600.0
 """The longest limit of a plan is a week's; a day more, as its reset drifts."""
 

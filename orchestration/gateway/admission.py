@@ -310,9 +310,8 @@ def _of_access(access: GatewayAccess) -> int:
     """The money that the access may still spend of its own limit."""
     if access.most is None:
         return 2**62
-    of_it = GatewayRequest.objects.filter(access=access).values_list("state", "bound", "amount")
-    used = sum(bound if state in ("sent", "unknown") else amount for state, bound, amount in of_it)
-    return max(int(access.most) - used, 0)
+    used = GatewayAccess.objects.values_list("used", flat=True).get(pk=access.pk)
+    return max(int(access.most - used), 0)
 
 
 def _make_room(access: GatewayAccess, lacks: int, among: Among) -> None:

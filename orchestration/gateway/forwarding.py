@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import structlog
 from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from budget.ledger import requests
@@ -24,11 +25,13 @@ from orchestration.gateway import accesses, admission, books, conversations, dat
 from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.keys import HOP_BY_HOP, KeyMask, Upstream
 from orchestration.gateway.pacing import Place
+from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.gateway.protocols.interface import Meter, ProviderProtocol, Reading, Request, Route
 
 log = structlog.get_logger(__name__)
 
 CLIENT = web.AppKey("client", aiohttp.ClientSession)
+ANTHROPIC_VERSION = "2023-06-01"
 COUNT_TIMEOUT = aiohttp.ClientTimeout(total=10)
 READ_ON_S = 5.0
 """So long a provider's answer is read on after its client has left, since it may still say what it cost, and after its last event."""
@@ -96,7 +99,7 @@ async def count_input(
 ) -> int | None:
     """The provider's count of the tokens of an input, before it is sent; None: it does not say."""
     target = upstream.address(route.version or protocol.version, route.endpoint)
-    headers = [(name, value) for name, value in upstream.headers(request, target) if name.lower() != "content-type"]
+    headers = [(name, value) for name, value in upstream.headers(request.headers, target) if name.lower() != "content-type"]
     try:
         proxy = _proxy_of(target.scheme, target.host or "")
         sent = [*headers, ("content-type", "application/json")]
@@ -110,6 +113,18 @@ async def count_input(
     return counted if type(counted) is int and counted >= 0 else None
 
 
+async def ask_for_models(client: aiohttp.ClientSession, upstream: Upstream) -> int:
+    """The status of a provider's answer to a request of the gateway's own, which costs nothing. 0: there is none."""
+    target = upstream.address(PROTOCOLS[upstream.api].version, "models")
+    given = CIMultiDictProxy(CIMultiDict({"anthropic-version": ANTHROPIC_VERSION} if upstream.api == "anthropic" else {}))
+    headers, proxy = upstream.headers(given, target), _proxy_of(target.scheme, target.host or "")
+    try:
+        async with client.get(target, headers=headers, allow_redirects=False, proxy=proxy, timeout=COUNT_TIMEOUT) as answer:
+            return answer.status
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return 0
+
+
 def _target(request: web.Request, protocol: ProviderProtocol, route: Route, upstream: Upstream) -> URL:
     query = {name: value for name, value in parse_qsl(request.query_string) if name in protocol.query}
     return upstream.address(route.version or protocol.version, route.endpoint, query)
@@ -121,7 +136,7 @@ def _ask(request: web.Request, upstream: Upstream, target: URL, body: bytes | No
         request.method,
         target,
         data=body,
-        headers=upstream.headers(request, target),
+        headers=upstream.headers(request.headers, target),
         allow_redirects=False,
         proxy=_proxy_of(target.scheme, target.host or ""),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from aiohttp import web
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 from orchestration import configuration
@@ -98,14 +98,14 @@ class Upstream:
         path = "/".join(["", *parts, *([] if is_whole else [version]), endpoint])
         return self.base.with_path(path, encoded=True).with_query(query)
 
-    def headers(self, request: web.Request, target: URL) -> list[tuple[str, str]]:
-        """The headers of a request to the provider, with the key. Every way out passes here. Raises WrongAddress."""
+    def headers(self, given: CIMultiDictProxy[str], target: URL) -> list[tuple[str, str]]:
+        """The headers of a request to the provider, with the key. Every way out passes here. `given`: the client's. Raises WrongAddress."""
         if target.origin() != self.base.origin():
             raise WrongAddress(f"{target.origin()} is not {self.base.origin()}")
-        named = {name.strip().lower() for value in request.headers.getall("Connection", []) for name in value.split(",")}
+        named = {name.strip().lower() for value in given.getall("Connection", []) for name in value.split(",")}
         kept = [
             (name, value)
-            for name, value in request.headers.items()
+            for name, value in given.items()
             if name.lower() not in _NOT_SENT and name.lower() not in named and not _ROUTES.match(name)
         ]
         return [*kept, ("accept-encoding", "identity"), *([self.key] if self.key else [])]
@@ -142,6 +142,14 @@ class KeyMask:
         kept = next((n for n in range(longest, 0, -1) if data.endswith(self._secret[:n])), 0)
         self._rest = data[len(data) - kept :]
         return data[: len(data) - kept]
+
+
+async def upstream(workspace_id: str, api: str, place: dict[str, Any]) -> Upstream:
+    """An upstream as accesses have it, with its key. Raises NoKey, and Refused where its base URL is no address."""
+    base = base_of(str(place["base_url"]))
+    key = await header(workspace_id, api, place)
+    patience_s = float(place["patience_s"]) if "patience_s" in place else None
+    return Upstream(api, base, key, str(place.get("credential", "")), patience_s)
 
 
 async def header(workspace_id: str, api: str, upstream: dict[str, Any]) -> tuple[str, str] | None:

@@ -20,12 +20,12 @@ from orchestration.gateway.admission import Order
 
 MINUTE = 60.0
 STEP_S = 0.1
-"""Between two requests, while nothing is known; less where more than SLOW_A_MINUTE were taken in a minute."""
-SLOW_A_MINUTE = 20
-SHORTEST_S = 0.02
-"""A shorter step would only make requests wait for each other."""
-SOON_S = 1.0
-"""A request whose step comes so soon needs no row that says why it waits."""
+"""Between two requests, while nothing is known: by then a refusal of the first has come. Sooner where status lines come sooner, or SLOW requests were not refused
+in a minute: a tenth more at a time."""
+SLOW, MANY_TAKEN = 10, 100
+"""After MANY_TAKEN in a minute steps would only make requests wait for each other."""
+SOON_S = 0.25
+"""A request whose step comes so soon needs no row that says why it waits. Those with a row go as soon as status lines come."""
 ARRIVES_WITHIN_S = 0.5
 """A request reaches its provider at most so long after it was sent; the provider's minute begins there."""
 MANY = 5
@@ -65,7 +65,7 @@ class Waiter:
 @dataclass
 class Pace:
     """The requests that one credential may send. Times are of the monotonic clock. `taken`: when each request of the last minute was taken; `asked`: when
-    each request without an answer yet was sent; `most`: the most that were taken in any minute; `claimed_until`: when the next step begins; `pause`: seconds
+    each request without an answer yet was sent; `most`: the most that were taken in any minute; `answers_in_s`: the longest time to a status line of late; `claimed_until`: when the next step begins; `pause`: seconds
     between two requests, as a refusal has them; `is_trial`: the first one after it was set; `refusal_at`: of the newest refusal; `refused_at`: when the request was sent whose refusal set
     `refused_count`. `reopened_at`: when the time of the last refusal is over; `passed`: answers since; `is_starting`: requests begin slowly there;
     `refused_count`: the requests of the minute in which it refused; `in_a_row`: refusals without an answer between; `raises`: since the rate was set."""
@@ -74,6 +74,7 @@ class Pace:
     taken: deque[float] = field(default_factory=deque)
     asked: list[float] = field(default_factory=list)
     most: int = 0
+    answers_in_s: float = STEP_S
     claimed_until: float = 0.0
     pause: float = 0.0
     is_trial: bool = False
@@ -122,8 +123,9 @@ class Pace:
         return [limit for limit in (self.per_minute, self.limit) if limit is not None]
 
     def _step(self) -> float:
-        step = STEP_S * min(SLOW_A_MINUTE / max(self.most, 1), 1)
-        return step if step > SHORTEST_S else 0.0
+        now = self.clock()
+        count = max(self.most, self._taken(now) + sum(now - at >= STEP_S for at in self.asked))
+        return min(STEP_S, self.answers_in_s) * min(SLOW / max(count, 1), 1) if count < MANY_TAKEN else 0.0
 
     def claim(self) -> float | None:
         """Seconds until the step of a request that has just come. None: it is not the step that it waits for, or steps of others come first."""
@@ -165,6 +167,7 @@ class Pace:
         if status == 429:
             self._refused(at, now, headers)
         elif status:
+            self.answers_in_s = max(now - max(at, left), 0.8 * self.answers_in_s)
             self.taken.append(min(now, max(at, left) + ARRIVES_WITHIN_S))
             self.most = max(self.most, self._taken(now))
             self.is_trial = False

@@ -5,23 +5,25 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
 
+from budget.models import GatewayRequest
 from orchestration.configuration import circuit_breaker
 from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess
 from orchestration.facts import failures
-from orchestration.gateway import accesses, database
+from orchestration.gateway import accesses, database, keys
 from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.keys import Upstream
 from orchestration.gateway.pacing import Pace
 from orchestration.gateway.protocols.interface import ProviderProtocol, Refused
-from orchestration.models import Session
+from orchestration.models import ProviderBreaker, Session
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +31,8 @@ NO_MONEY = "There is no money for this request: Muster ends the session and keep
 MARK = "muster_no_money"
 LOOK_EVERY_S = 1.0
 """So often a waiting request looks whether a person wants it sent. The rows are kept for two seconds."""
+ASK_EVERY_S = 10.0
+"""So often a process looks whether a refused key is to be asked about."""
 MOST_TEXT = 2_000
 _ANSWERS = {
     "auth": (401, "authentication_error"),
@@ -120,13 +124,50 @@ async def report(permitted: Permitted, upstream: Upstream, model: str, code: str
 
     def open_breaker() -> None:
         access = _access(permitted, upstream, model)
-        circuit_breaker.refused_at_gateway(permitted.workspace_id, access, code, message, retry_at)
+        has_key = upstream.key is not None
+        circuit_breaker.refused_at_gateway(permitted.workspace_id, access, code, message, retry_at, has_key=has_key)
 
     try:
         await database.run(open_breaker)
         await accesses.rules.get(permitted.workspace_id, now=True)
     except database.Away:
         database.later(open_breaker)
+
+
+async def ask_again(ask: Callable[[Upstream], Awaitable[int]]) -> None:
+    """Ask about refused keys, as long as this process lives. `ask`: the status of the answer to a request that costs nothing; 0: there is none."""
+    while True:
+        await asyncio.sleep(ASK_EVERY_S)
+        with suppress(database.Away):
+            for row in await database.run(circuit_breaker.to_ask):
+                try:
+                    await _ask_about(row, ask)
+                except Exception:
+                    log.exception("gateway.not_asked_again", credential=row.credential)
+
+
+async def _ask_about(row: ProviderBreaker, ask: Callable[[Upstream], Awaitable[int]]) -> None:
+    """One process asks. A status that says nothing of the key leaves the question to sessions; a server that is away is asked again."""
+    try:
+        place = await database.run(lambda: _place(row))
+        upstream = await keys.upstream(row.workspace_id, *place) if place else None
+    except (keys.NoKey, Refused):
+        upstream = None
+    if not await database.run(partial(circuit_breaker.claim, row)):
+        return
+    status = await ask(upstream) if upstream is not None and upstream.key else 404
+    log.info("gateway.asked_about_key", credential=row.credential, status=status)
+    if status in (401, 403, 429) or status >= 500 or not status:
+        return
+    await database.run(partial(circuit_breaker.leave_to_sessions, row))
+    await accesses.rules.get(row.workspace_id, now=True)
+
+
+def _place(row: ProviderBreaker) -> tuple[str, dict[str, Any]] | None:
+    """The API, and the place where the newest refused request with this key was sent."""
+    refused = GatewayRequest.objects.filter(hold__project_id=row.workspace_id, credential=row.credential, status__in=(401, 403))
+    request = refused.select_related("access").order_by("-pk").first()
+    return None if request is None else (request.api, request.access.upstreams[request.api])
 
 
 def _access(permitted: Permitted, upstream: Upstream, model: str) -> ModelAccess:

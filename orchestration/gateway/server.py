@@ -124,7 +124,9 @@ async def _client(app: web.Application) -> Any:
         max_field_size=MAX_LINE,
     ) as client:
         app[forwarding.CLIENT] = client
+        asks = asyncio.create_task(refusals.ask_again(partial(forwarding.ask_for_models, client)))
         yield
+        asks.cancel()
 
 
 async def _alive(_: web.Request) -> web.Response:
@@ -199,12 +201,9 @@ async def _upstream(permitted: Permitted, protocol: ProviderProtocol) -> Upstrea
     if place is None:
         raise Refused(403, "permission_error", f"This token is not for the API of {protocol.name}: its agent has no key for it")
     try:
-        base = keys.base_of(str(place["base_url"]))
-        key = await keys.header(permitted.workspace_id, protocol.name, place)
+        return await keys.upstream(permitted.workspace_id, protocol.name, place)
     except keys.NoKey as problem:
         raise Refused(403, "permission_error", str(problem)) from None
-    patience_s = float(place["patience_s"]) if "patience_s" in place else None
-    return Upstream(protocol.name, base, key, str(place.get("credential", "")), patience_s)
 
 
 def _token(request: web.Request) -> str:

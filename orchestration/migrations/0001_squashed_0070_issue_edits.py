@@ -829,7 +829,7 @@ class Migration(migrations.Migration):
         sql(postgresql=['ALTER TABLE orchestration_filelock ALTER COLUMN path TYPE varchar(1024) COLLATE "C"'], sqlite=[]),
         without_like_indexes('orchestration'),
         install('workspaces'),
-        install('budget'),
+        install('budget', without=['requests_are_covered']),
         install('orchestration'),
         record(),
     ]

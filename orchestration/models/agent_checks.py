@@ -24,6 +24,12 @@ class AgentCheck(models.Model):
 class ProviderBreaker(models.Model):
     """Refusals in a row of what a provider limits as one (`configuration.model_access`). Open, and its agents wait, once it has a code."""
 
+    class AskedBy(models.TextChoices):
+        """gateway: by a request of its own, before `until`. session: by one session after `until`, since the gateway's request says nothing of this key."""
+
+        GATEWAY = "gateway"
+        SESSION = "session"
+
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="provider_breakers", db_index=False)
     credential = models.CharField(max_length=200, help_text="A variable, a login, or a program.")
     family = models.CharField(max_length=100, blank=True, help_text="Of models. Empty: all of them.")
@@ -32,6 +38,14 @@ class ProviderBreaker(models.Model):
     message = ForeignChar(max_length=500, blank=True)
     since = models.DateTimeField(null=True, blank=True)
     until = models.DateTimeField(null=True, blank=True, help_text="Then one session is tried.")
+    asked_by = models.CharField(
+        max_length=7,
+        choices=AskedBy.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Empty: nobody has asked again about this refusal yet, or the key is another one.",
+    )
 
     class Meta:
         constraints = [

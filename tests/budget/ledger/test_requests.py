@@ -1,5 +1,6 @@
 """A request is sent on money that is reserved for it, and booked once, at what its provider counted."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -88,6 +89,30 @@ def test_an_access_keeps_its_own_limit() -> None:
     with pytest.raises(NotCovered, match="access"):
         send(access, "0.300001")
     send(access, "0.3")
+
+
+def test_the_use_of_an_access_is_counted_on_and_is_the_sum_of_its_requests() -> None:
+    access = an_access("1", most=usd("0.5"))
+    rows, used = (
+        GatewayRequest.objects.filter(access=access),
+        GatewayAccess.objects.filter(pk=access.pk).values_list("used", flat=True),
+    )
+    waiting = requests.wait(access, bounded("0.4"), gateway=GATEWAY, reason="it waits for money")
+    known, unknown, freed = (send(access, amount) for amount in ("0.3", "0.1", "0.1"))
+    steps: list[Callable[[], object]] = [
+        lambda: requests.settle(known, counted("0.2")),
+        lambda: requests.settle(known, counted("0.3")),
+        lambda: requests.settle(unknown, counted("0.02", unknown="its answer was cut off")),
+        lambda: requests.free(freed, reason="refused"),
+        lambda: requests.settle(unknown, counted("0.05")),
+        lambda: requests.send(access, bounded("0.25"), gateway=GATEWAY, waiting=waiting),
+    ]
+    for step, expected in zip(steps, ("0.4", "0.4", "0.4", "0.3", "0.25", "0.5"), strict=True):
+        step()
+        of_sent = sum(row.bound if row.state in (State.SENT, State.UNKNOWN) else row.amount for row in rows.all())
+        assert used.get() == of_sent == usd(expected)
+    with pytest.raises(NotCovered, match="access"):
+        send(access, "0.000001")
 
 
 def test_nothing_is_sent_on_an_access_or_a_reservation_that_has_ended() -> None:

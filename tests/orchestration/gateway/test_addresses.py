@@ -5,6 +5,7 @@ import random
 from urllib.parse import urlsplit
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from budget.models import GatewayAccess
@@ -59,7 +60,7 @@ def test_no_key_is_put_on_a_request_to_another_host_port_or_scheme() -> None:
         "https://api.example@evil.example/",
     ):
         with pytest.raises(WrongAddress):
-            upstream.headers(None, URL(other))  # type: ignore[arg-type]
+            upstream.headers(CIMultiDictProxy(CIMultiDict()), URL(other))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -56,9 +56,24 @@ def test_the_more_a_provider_takes_the_shorter_are_the_steps(clock: Clock) -> No
 def test_requests_that_come_at_once_have_steps_of_their_own(clock: Clock) -> None:
     pace = Pace(clock)
     pace.sending()
-    steps = [pace.claim() for _ in range(12)]
-    assert steps[:9] == pytest.approx([pacing.STEP_S * (n + 1) for n in range(9)])
+    steps = [pace.claim() for _ in range(4)]
+    assert steps[:2] == pytest.approx([pacing.STEP_S, 2 * pacing.STEP_S])
     assert steps[-1] is None, "who would wait long has a row that says so"
+
+
+@pytest.mark.parametrize(("latency", "seconds"), [(0.02, 1.0), (2.0, 3.0)])
+def test_forty_requests_to_a_provider_without_limits_go_as_soon_as_none_is_refused(
+    clock: Clock, latency: float, seconds: float
+) -> None:
+    pace, began, sent = Pace(clock), clock.now, 0
+    while sent < 40:
+        clock.now += 0.005
+        for at in [at for at in pace.asked if at + latency <= clock.now]:
+            pace.answered(at, 200, {})
+        if pace.may_send():
+            pace.sending()
+            sent += 1
+    assert clock.now - began < seconds
 
 
 def test_a_request_that_its_providers_limit_keeps_has_no_step(clock: Clock) -> None:

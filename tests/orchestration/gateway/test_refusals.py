@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,11 +11,11 @@ from aiohttp import web
 from django.utils.timezone import now
 
 from budget.models import GatewayAccess, GatewayRequest
-from orchestration.configuration import circuit_breaker
-from orchestration.gateway import accesses, pacing, refusals
+from orchestration.configuration import circuit_breaker, secrets
+from orchestration.gateway import accesses, forwarding, pacing, refusals
 from orchestration.models import ProviderBreaker
 from tests.factories import ANA, a_session, a_workspace, an_entry
-from tests.orchestration.gateway.stage import ANSWER, Provider, Stage, an_access, play, token
+from tests.orchestration.gateway.stage import ANSWER, KEY, Provider, Stage, an_access, play, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -146,3 +147,60 @@ def test_a_breaker_that_is_half_open_lets_requests_pass() -> None:
         assert (await stage.ask(token(access)))[0] == 200
 
     play(steps)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_shut", "asked_by"),
+    [(401, True, "gateway"), (503, True, "gateway"), (200, False, "session"), (404, False, "session")],
+)
+def test_one_gateway_asks_about_a_refused_key_before_a_session_may(
+    status: int, is_shut: bool, asked_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "ASK_EVERY_S", 0.05)
+    access, provider = a_session_access(), Provider([refusal(401, "authentication_error", "No"), web.Response(status=status)])
+    rows = ProviderBreaker.objects.filter(credential="command default")
+
+    async def steps(stage: Stage) -> None:
+        await stage.ask(token(access))
+        assert await asyncio.to_thread(rows.filter(until__gt=now() + timedelta(minutes=10)).exists)
+        await asyncio.to_thread(rows.update, until=now() + timedelta(seconds=30))
+        others = [asyncio.create_task(refusals.ask_again(partial(forwarding.ask_for_models, stage.client))) for _ in range(3)]
+        async with asyncio.timeout(60):
+            row = await asyncio.to_thread(rows.get)
+            while len(provider.seen) < 2 or (row.until > now() + timedelta(minutes=1), row.asked_by) != (is_shut, asked_by):
+                await asyncio.sleep(0.02)
+                row = await asyncio.to_thread(rows.get)
+        for task in others:
+            task.cancel()
+
+    play(steps, provider)
+    assert [(request.method, request.path) for request in provider.seen] == [("POST", "/v1/messages"), ("GET", "/v1/models")]
+    assert provider.seen[1].headers["x-api-key"] == KEY
+
+
+def test_a_key_that_the_gateway_found_open_and_is_refused_again_is_left_to_sessions() -> None:
+    access, provider = a_session_access(), Provider([refusal(401, "authentication_error", "No")])
+    over = {"credential": "command default", "code": "auth", "asked_by": "session", "until": now() - timedelta(seconds=1)}
+    row = ProviderBreaker.objects.create(workspace_id=access.hold.project_id, **over)
+
+    async def steps(stage: Stage) -> None:
+        await stage.ask(token(access))
+
+    play(steps, provider)
+    assert circuit_breaker.to_ask() == [] and not circuit_breaker.claim(row)
+
+
+def test_a_changed_secret_lets_a_session_try_and_its_refusal_is_the_gateways_again() -> None:
+    access, provider = a_session_access(), Provider([refusal(401, "authentication_error", "No")])
+
+    async def steps(stage: Stage) -> None:
+        for _ in range(2):
+            await stage.ask(token(access))
+            row = await asyncio.to_thread(ProviderBreaker.objects.get)
+            assert row.asked_by == "gateway" and row.until > now() + timedelta(minutes=9)
+            await asyncio.to_thread(secrets.put, access.hold.project_id, "ANTHROPIC_API_KEY", "sk-next", by=ANA)
+            assert not await asyncio.to_thread(circuit_breaker.claim, row)
+            accesses.rules.clear()
+
+    play(steps, provider)
+    assert ProviderBreaker.objects.get().until <= now()
