@@ -31,14 +31,13 @@ def region(scope: Scope) -> dict[str, Any]:
 
 def _card(scope: Scope, workspace: Workspace, counts: dict[str, int]) -> dict[str, Any]:
     project, executor, at_work = workspace.project, workspace.executor, workspace.at_work  # type: ignore[attr-defined]
+    ticked_at = workspace.ticked_at  # type: ignore[attr-defined]
     newest: ForecastRecord | None = getattr(project, "forecast", None)
     paused = executor.state != Executor.State.RUNNING
     seen = record.as_of(newest, at=scope.at, paused=paused) if newest is not None else None
     return {
         "workspace": workspace,
-        "shown_state": state_of(
-            executor, workspace.ticked_at, at_work=at_work, has_work=bool(at_work or any(map(counts.get, ORDER)))
-        ),  # type: ignore[attr-defined]
+        "shown_state": state_of(executor, ticked_at, at_work=at_work, has_work=bool(at_work or any(map(counts.get, ORDER)))),
         "project": project,
         "max_workers": configuration.load(executor.config).max_workers,
         "landed": counts.get("done", 0),
