@@ -226,7 +226,9 @@ def test_a_server_without_a_summary_is_asked_as_before(
     assert muster("status").out == lines and muster.json("status")["questions_total"] == 1
 
 
-def test_the_status_counts_those_that_it_does_not_list(muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_counts_those_that_it_does_not_list(
+    muster: Terminal, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(executor, "FIRST", 1)
     for _ in range(2):
         asked(workspace)

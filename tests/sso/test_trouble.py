@@ -24,7 +24,7 @@ def home(user: str, *, is_admin: bool) -> str:
 
 
 @pytest.mark.parametrize("trouble", ["away", "secret"])
-def test_admins_hear_of_logins_that_cannot_be_renewed_and_others_do_not(
+def test_logins_that_cannot_be_renewed_are_shown_to_admins_alone(
     browser: Browser, provider: Provider, settings: Any, trouble: str
 ) -> None:
     browser.log_in()
