@@ -7,8 +7,9 @@ from django.db.models import Count
 from budget.forecast import record
 from budget.models import ForecastRecord
 from dashboard.home.scope import Scope
+from dashboard.shared.counts import in_progress
 from dashboard.shared.header import state_of
-from dashboard.shared.texts import entry_state, labels
+from dashboard.shared.texts import labels
 from orchestration import configuration
 from orchestration.models import Entry, Executor
 from workspaces.models import Workspace
@@ -51,4 +52,4 @@ def _words(status: str, workspace: Workspace) -> str:
     word = labels.badge(status)[2].lower()
     if status != Entry.Status.IN_PROGRESS:
         return word
-    return entry_state.in_progress(word, landing=workspace.landing, split=workspace.split)  # type: ignore[attr-defined]
+    return in_progress(word, landing=workspace.landing, split=workspace.split)  # type: ignore[attr-defined]

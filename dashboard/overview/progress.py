@@ -5,8 +5,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from dashboard.shared.counts import text
-from dashboard.shared.texts import entry_state
+from dashboard.shared.counts import in_progress, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def parts(tally: dict[str, Any], workspace_id: str) -> list[Part]:
             x, width = 100 * before / whole, 100 * number / whole
             link = f"{address}?status={filtered}"
             if name == "running":
-                word = entry_state.in_progress(word, landing=tally["landing"], split=tally["split"])
+                word = in_progress(word, landing=tally["landing"], split=tally["split"])
             shown.append(Part(tone, symbol, word, text(number), link, f"{x:.2f}", f"{max(width - 0.2, 0.2):.2f}"))
         before += number
     return shown

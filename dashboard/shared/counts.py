@@ -19,3 +19,8 @@ class Counted(Subquery):
 
 def text(number: int) -> str:
     return f"{COUNTED_TO:,}+" if number > COUNTED_TO else f"{number:,}"
+
+
+def in_progress(word: str, *, landing: int, split: int) -> str:
+    """`in progress, 1 landing`: the number of entries in progress is no other number of agents at work."""
+    return ", ".join([word, *(f"{text(n)} {where}" for n, where in ((landing, "landing"), (split, "split")) if n)])

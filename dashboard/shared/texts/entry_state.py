@@ -9,7 +9,6 @@ from datetime import datetime
 
 from django.utils.timezone import now
 
-from dashboard.shared import counts
 from orchestration.facts.reasons import OUT_OF_LINE
 from orchestration.models import Entry
 
@@ -29,11 +28,6 @@ def group(entry: Entry, at: datetime | None = None, *, asks: bool = False, open_
     shut = open_agents is not None and entry.next_work != Entry.Work.VERIFY and entry.next_agent not in open_agents
     waits = entry.unmet_dependencies or entry.parked_behind_id is not None or delayed or shut
     return "waiting" if waits else "ready"
-
-
-def in_progress(word: str, *, landing: int, split: int) -> str:
-    """`in progress, 1 landing`: the number of entries in progress is no other number of agents at work."""
-    return ", ".join([word, *(f"{counts.text(n)} {where}" for n, where in ((landing, "landing"), (split, "split")) if n)])
 
 
 def badge(entry: Entry, *, asks: bool = False, open_agents: Collection[str] | None = None) -> str:

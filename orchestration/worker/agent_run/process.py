@@ -96,8 +96,8 @@ def run(
     sandboxes: Sandboxes,
     scratch: Path,
     limit: int,
-    most: int | None = None,
     growth: Growth | None = None,
+    most: int | None = None,
     turn: int = 1,
     mail: Mail | None = None,
     round_id: int = 0,
@@ -115,10 +115,9 @@ def run(
     def after_tool(payload: Mapping[str, Any]) -> tuple[str, str]:
         return mailbox.after_tool(payload) if mailbox is not None else ("", "")
 
-    money = gateway_access.Money(CATEGORIES[role], limit, most or limit, growth.ceiling if growth else None)
     with _telemetry_endpoint(session, agent, role, cwd, sandboxes.cwd(cwd), on_record, after_tool) as url, ExitStack() as ends:
         try:
-            served = ends.enter_context(gateway_access.serving(session, agent, role, money, directory.access_for(record)))
+            served = ends.enter_context(_serving(session, agent, role, directory, record, (limit, most or limit), growth))
             task = _task(session, served, role, directory, prompt=prompt, cwd=sandboxes.cwd(cwd), url=url, folder=cwd, turn=turn)
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
@@ -131,6 +130,13 @@ def run(
         ended = supervise.run(session, directory, job, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick)
         listener.end(ended.exit_code)
     return _with_mail(_result(session, stop_flags, listener, ended, task), mailbox)
+
+
+def _serving(
+    session: Session, agent: Agent, role: Role, directory: SessionDir, record: str, limits: tuple[int, int], growth: Growth | None
+) -> AbstractContextManager[gateway_access.Served]:
+    money = gateway_access.Money(CATEGORIES[role], *limits, growth.ceiling if growth else None)
+    return gateway_access.serving(session, agent, role, money, directory.access_for(record))
 
 
 def _mailbox(
