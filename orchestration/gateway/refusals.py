@@ -55,6 +55,12 @@ def unpaid(protocol: ProviderProtocol, agent: str) -> web.Response:
     return error(protocol, 402, "billing_error", f"{NO_MONEY} ({MARK})")
 
 
+def unavailable(status: int, code: str, sentence: str) -> Refused:
+    """A refusal in a provider's stead. Some programs pass on the sentence alone, so that it states the status too. It names no credential: a name such as
+    ANTHROPIC_API_KEY was read as a refused key."""
+    return Refused(status, code, f"{sentence} (status {status}, {code})")
+
+
 async def read(
     permitted: Permitted, upstream: Upstream, pace: Pace, model: str, status: int, body: bytes, may_wait_s: float
 ) -> bool:
@@ -82,8 +88,7 @@ async def check(permitted: Permitted, upstream: Upstream, protocol: ProviderProt
     if row := next((row for row in rows if row.family in concerned), None):
         status, type_ = _ANSWERS[row.code]
         seconds = math.ceil(row.until.timestamp() - time.time()) if row.until else 0
-        sentence = f"{row.message}. Muster asks {upstream.credential} again in {seconds} s, or when a person says so"
-        raise Refused(status, type_, sentence)
+        raise unavailable(status, type_, f"{row.message}. Muster asks again in {seconds} s, or when a person says so")
 
 
 @asynccontextmanager
@@ -109,7 +114,7 @@ async def _watch(permitted: Permitted, upstream: Upstream, pace: Pace, model: st
             if not has_reported and time.monotonic() - began > (upstream.patience_s or 0):
                 has_reported = True
                 if await database.run(partial(_has_fallback, permitted)):
-                    sentence = f"{upstream.credential} takes no more requests now"
+                    sentence = "It takes no more requests now"
                     await report(permitted, upstream, model, "rate_limited", sentence, time.time() + pace.closed_for())
 
 

@@ -300,10 +300,10 @@ class Exchange:
             return
         refuse = partial(requests.refuse, self.permitted.access, item, gateway=self.gateway, reason=requests.BROKEN, status=503)
         await database.run(refuse)
-        sentence = f"The provider of {self.upstream.credential} broke off two answers in a minute"
+        sentence = "It broke off two answers in a minute"
         # Without the breaker sessions went on to start for a key that takes nothing: four in a minute for one entry.
         await refusals.report(self.permitted, self.upstream, item.model, "overloaded", sentence, time.time() + rest_s)
-        raise Refused(503, "overloaded_error", sentence)
+        raise refusals.unavailable(503, "overloaded_error", sentence)
 
     async def _queue(self, place: pacing.Place, item: Bounded, key: str, until: float) -> int:
         """Wait until its provider takes it. Returns the row in which that is noted. Raises Refused."""
@@ -321,8 +321,7 @@ class Exchange:
         except (database.Away, asyncio.CancelledError):
             admission.give_up(access, item, gateway=gateway, key=key)
             raise
-        sentence = f"The provider of {self.upstream.credential} takes no more requests now: try again later"
-        raise Refused(429, "rate_limit_error", sentence)
+        raise refusals.unavailable(429, "rate_limit_error", "The provider takes no more requests now: try again later")
 
     def _check(self, asked: Request) -> None:
         """Raises Refused for a model that its access does not permit, and for what has no sure bound, unless the workspace allows that. Pictures and documents

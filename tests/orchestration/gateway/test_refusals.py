@@ -12,6 +12,7 @@ from django.utils.timezone import now
 
 from budget.models import GatewayAccess, GatewayRequest
 from orchestration.configuration import circuit_breaker, secrets
+from orchestration.facts import failures
 from orchestration.gateway import accesses, forwarding, pacing, refusals
 from orchestration.models import ProviderBreaker
 from tests.factories import ANA, a_session, a_workspace, an_entry
@@ -204,3 +205,11 @@ def test_a_changed_secret_lets_a_session_try_and_its_refusal_is_the_gateways_aga
 
     play(steps, provider)
     assert ProviderBreaker.objects.get().until <= now()
+
+
+@pytest.mark.parametrize(("code", "answer"), [*refusals._ANSWERS.items(), ("overloaded", (503, "overloaded_error"))])
+@pytest.mark.parametrize("message", ["Rate limit reached for API key sk-1", "Too many", "The model is not found"])
+def test_a_program_that_passes_on_the_sentence_alone_passes_on_its_meaning(
+    code: str, answer: tuple[int, str], message: str
+) -> None:
+    assert failures.from_text(f"AI_APICallError: {refusals.unavailable(*answer, message).sentence}") == code
