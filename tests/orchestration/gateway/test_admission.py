@@ -12,6 +12,7 @@ from budget.ledger.requests import Bounded
 from budget.models import Account, GatewayRequest, Hold
 from orchestration.gateway import admission, database
 from orchestration.gateway.pacing import Pace, Place
+from orchestration.models import Entry
 from tests.factories import a_session, a_workspace, an_entry
 from tests.orchestration.gateway.stage import ANSWER, Provider, Stage, an_access, play, rows, token
 from workspaces.values import ids
@@ -140,3 +141,12 @@ def test_a_request_that_is_cut_off_while_its_row_is_written_costs_nothing(monkey
     play(steps)
     assert rows() == [("settled", 0)]
     assert Hold.objects.get().in_flight == 0
+
+
+def test_requests_go_in_the_plans_order_entries_with_rounds_first() -> None:
+    workspace = a_workspace(max_workers=4)
+    old, urgent, begun = (an_entry(workspace, content=name) for name in ("old", "urgent", "begun"))
+    Entry.objects.filter(pk=urgent.pk).update(priority=0)
+    Entry.objects.filter(pk=begun.pk).update(has_rounds=True)
+    accesses = {entry.content: an_access(hold=a_session(entry).hold) for entry in (old, urgent, begun)}
+    assert sorted(accesses, key=lambda name: admission.order_of(accesses[name])) == ["begun", "urgent", "old"]

@@ -92,6 +92,14 @@ def test_a_refusal_closes_the_queue_for_the_time_that_it_names(clock: Clock) -> 
     assert pace.may_send()
 
 
+def test_a_later_refusal_with_a_shorter_time_opens_the_queue_no_sooner(clock: Clock) -> None:
+    pace = Pace(clock)
+    first, second = pace.sending(), pace.sending()
+    pace.answered(first, 429, {"retry-after": "60"})
+    pace.answered(second, 429, {"retry-after": "2"})
+    assert pace.closed_for() == 60
+
+
 def test_after_a_second_refusal_no_more_go_in_a_minute_than_were_taken(clock: Clock) -> None:
     pace = limited(clock, 10)
     for _ in range(10):
