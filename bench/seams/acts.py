@@ -106,9 +106,10 @@ class Acts:
             look.of_people = dict.fromkeys(look.status, ("executor_paused",))
             self._resume_at = time.monotonic() + PAUSE_S
         elif people == "stop one":
-            work.call("POST", f"/todo/entries/{work.ids[at_work]}/stop", {})
-            look.of_people = {at_work: ("human_hold",)}
-            self._stopped = at_work
+            with suppress(AssertionError):  # it may have ended meanwhile
+                work.call("POST", f"/todo/entries/{work.ids[at_work]}/stop", {})
+                look.of_people = {at_work: ("human_hold",)}
+                self._stopped = at_work
 
     def _go_on(self) -> None:
         look, work = self.look, self.look.work

@@ -254,7 +254,11 @@ def _earlier_pass(session: Session, repo: Path) -> rounds.Passed | None:
         return None
     if not history.has(repo, newest.commit):
         return None  # it was on a host that does not come back
-    if newest.session.outcome == Outcome.CONFLICT or content.changed_since(session.entry, newest.started_at):
+    if content.changed_since(session.entry, newest.started_at):
+        return None
+    # Also a later session, which had no round of its own: else two conflicts in a row blocked the entry, and no agent saw the first.
+    since = Session.objects.filter(entry_id=session.entry_id, attempt__gte=newest.session.attempt)
+    if since.filter(outcome=Outcome.CONFLICT).exists():
         return None
     if newest.session.outcome == Outcome.PASSED and not queue.was_withdrawn(session.owner_id):
         return None

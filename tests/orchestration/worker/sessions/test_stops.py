@@ -167,10 +167,8 @@ def test_the_verdict_of_a_session_that_another_ended_meanwhile_is_not_merged(sho
     assert (session.outcome, rounds_of(session)[0].verdict, work.merged("ok")) == ("lost", "open", None)
 
 
-def test_a_stop_between_the_verdict_and_the_merge_merges_with_the_next_session(
-    shop: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work = shop("touch ok")
+def stopped_after_its_verdict(work: Shop, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session whose round passed, and that a person stops before its work is queued."""
     session = work.claim()
     close = rounds.close
 
@@ -182,8 +180,27 @@ def test_a_stop_between_the_verdict_and_the_merge_merges_with_the_next_session(
         patched.setattr(rounds, "close", stopped_after)
         work.supervise(session)
     assert (session.outcome, rounds_of(session)[0].verdict, work.merged("ok")) == ("stopped", "passed", None)
-    second = work.run(entry_of(session))
+    return session
+
+
+def test_a_stop_between_the_verdict_and_the_merge_merges_with_the_next_session(
+    shop: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = shop("touch ok")
+    second = work.run(entry_of(stopped_after_its_verdict(work, monkeypatch)))
     assert (second.outcome, work.merged("ok"), len(rounds_of(second))) == ("passed", "", 1)
+
+
+def test_work_that_was_stopped_after_its_verdict_and_conflicts_now_gets_a_round_of_its_agent(
+    shop: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = shop("[ $MUSTER_ROUND = 1 ] && echo mine > README || echo both > README; touch ok")
+    first = stopped_after_its_verdict(work, monkeypatch)
+    work.others_merge("README", "theirs\n")
+    second = work.run(entry_of(first))
+    assert (second.outcome, entry_of(second).status, len(rounds_of(second))) == ("conflict", "pending", 1)
+    third = work.run(entry_of(second))
+    assert (third.outcome, work.merged("ok"), len(rounds_of(third))) == ("passed", "", 2)
 
 
 def test_a_disk_that_fills_up_while_git_writes_is_no_crash_of_the_entry(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
