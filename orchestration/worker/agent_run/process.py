@@ -232,13 +232,13 @@ def _supervised(launch: Launch, task: Task, started: Started) -> SupervisedProce
 
 def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, ended: Ended, task: Task) -> AgentRun:
     """The result, after the last usage is booked."""
-    booked = _insist(listener.book)
+    booked = _insist(listener.meter.book)
     rows = Session.of_any_role.annotate(mail=Message.waits(OuterRef("entry_id")))
     session.unpriced_model, has_mail = rows.values_list("unpriced_model", "mail").get(pk=session.pk)
-    if ended.events_cut and not listener.is_metered_by_gateway:
+    if ended.events_cut and not listener.meter.by_gateway:
         _insist(lambda: supervise.try_database(lambda: sessions.write(session, cost_note=_unread_cost(ended))))
     reason = stop_flags.reason or listener.reason or listener.ended_without_money(ended.exit_code)
-    if listener.is_metered_by_gateway and not reason:
+    if listener.meter.by_gateway and not reason:
         supervise.try_database(lambda: listener.compare_reports(ended.exit_code))
     # Output after a stop is no failure of the agent; the reason "failed" means that its failure caused the stop.
     timed_out = ended.cause in ("wall_timeout", "idle_timeout")
@@ -254,7 +254,7 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
         reason=reason,
         finished=listener.finished,
         failure=failure,
-        cost_known=listener.is_metered_by_gateway
+        cost_known=listener.meter.by_gateway
         or (booked and ended.complete and not ended.events_cut and not session.unpriced_model),
         has_mail=has_mail,
         ended_early=listener.ended_early if reason == "doomed" else "",

@@ -33,9 +33,6 @@ def session() -> Session:
     return a_session(an_entry(a_workspace()))
 
 
-BY_REPORT = {"is_metered_by_gateway": False, "ended_without_money": lambda _: ""}
-
-
 def result(session: Session, folder: Path, ended: Ended, *, flag: str = "", books: bool = True, **listener: Any) -> AgentRun:
     flags = StopFlags(session.pk, session.attempt)
     if flag:
@@ -45,8 +42,8 @@ def result(session: Session, folder: Path, ended: Ended, *, flag: str = "", book
         "failure": None,
         "last_wait": None,
         "finished": Finished(True),
-        "book": lambda: books,
-        **BY_REPORT,
+        "meter": SimpleNamespace(by_gateway=False, book=lambda: books),
+        "ended_without_money": lambda _: "",
         **listener,
     }
     return process._result(session, flags, SimpleNamespace(**fields), ended, a_task(folder, kind="codex"))  # type: ignore[arg-type]
