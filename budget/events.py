@@ -3,7 +3,7 @@
 from typing import Any
 
 from budget import amounts
-from workspaces.activity.events import ActivityEvent, counted, plain
+from workspaces.activity.events import ActivityEvent, formats, plain
 
 PERIODS = {"day": "today", "all": "over the whole life"}
 
@@ -11,6 +11,9 @@ PERIODS = {"day": "today", "all": "over the whole life"}
 def amount(value: Any) -> str:
     """`$1.80`; a dash for None."""
     return amounts.format_usd(amounts.usd(value)) if isinstance(value, (int, float)) else plain(value)
+
+
+formats["usd"] = amount
 
 
 class BudgetEvent(ActivityEvent, page="budget"):
@@ -22,24 +25,11 @@ class AmountSet(BudgetEvent):
     after_usd: float | None
     field: str
 
-    def words(self) -> dict[str, str]:
-        return super().words() | {"before": amount(self.before_usd), "after": amount(self.after_usd)}
 
-
-class EntryBudgetSet(AmountSet, verb="budget.budget", sentence="set the budget of {subject} from {before} to {after}"):
-    pass
-
-
-class CapSet(AmountSet, verb="budget.max_project_spend", sentence="set the cap from {before} to {after}"):
-    pass
-
-
-class TotalBudgetSet(AmountSet, verb="budget.total_budget", sentence="set the total budget from {before} to {after}"):
-    pass
-
-
-class LimitSet(AmountSet, verb="budget.limit_set", sentence="set a limit ({field}) from {before} to {after}"):
-    pass
+EntryBudgetSet = AmountSet.define("budget.budget", "set the budget of {subject} from {before_usd:usd} to {after_usd:usd}")
+CapSet = AmountSet.define("budget.max_project_spend", "set the cap from {before_usd:usd} to {after_usd:usd}")
+TotalBudgetSet = AmountSet.define("budget.total_budget", "set the total budget from {before_usd:usd} to {after_usd:usd}")
+LimitSet = AmountSet.define("budget.limit_set", "set a limit ({field}) from {before_usd:usd} to {after_usd:usd}")
 
 
 class EntryBudgetLocked(BudgetEvent, verb="budget.human_locked", sentence="{locked} the budget of {subject}"):
@@ -52,15 +42,12 @@ class EntryBudgetLocked(BudgetEvent, verb="budget.human_locked", sentence="{lock
 
 
 class BudgetsReallocated(
-    BudgetEvent, verb="budget.reallocated", sentence="reallocated budgets: {changed} changed, {skipped} skipped"
+    BudgetEvent, verb="budget.reallocated", sentence="reallocated budgets: {changed:entry/entries} changed, {skipped} skipped"
 ):
     changed: int
     skipped: int
     pool_usd: float
     unallocated_usd: float
-
-    def words(self) -> dict[str, str]:
-        return super().words() | {"changed": counted(self.changed, "entry", "entries")}
 
 
 class CapThresholdPassed(
@@ -97,67 +84,48 @@ class ThresholdsSet(BudgetEvent, verb="budget.thresholds", sentence="set the war
     after: list[int]
 
 
-class CountersRebuilt(BudgetEvent, verb="budget.rebuilt", sentence="rebuilt {count} of the budget from the ledger"):
+class CountersRebuilt(
+    BudgetEvent, verb="budget.rebuilt", sentence="rebuilt {count:counter/counters} of the budget from the ledger"
+):
     count: int
     micro_usd: list[Any]
 
-    def words(self) -> dict[str, str]:
-        return super().words() | {"count": counted(self.count, "counter", "counters")}
 
-
-class PermitOpened(ActivityEvent, verb="permit.opened", sentence="opened a permit: {category}, {amount}"):
+class PermitOpened(ActivityEvent, verb="permit.opened", sentence="opened a permit: {category}, {amount_usd:usd}"):
     category: str
     amount_usd: float
     minutes: int
 
-    def words(self) -> dict[str, str]:
-        return super().words() | {"amount": amount(self.amount_usd)}
 
-
-class PermitClosed(ActivityEvent, verb="permit.closed", sentence="closed a permit: {category}, {freed} released"):
+class PermitClosed(ActivityEvent, verb="permit.closed", sentence="closed a permit: {category}, {freed_usd:usd} released"):
     category: str
     freed_usd: float
 
-    def words(self) -> dict[str, str]:
-        return super().words() | {"freed": amount(self.freed_usd)}
 
-
-class SpendCorrected(ActivityEvent, verb="spend.corrected", sentence="booked a correction of {amount}"):
+class SpendCorrected(ActivityEvent, verb="spend.corrected", sentence="booked a correction of {amount_usd:usd}"):
     ledger: int
     amount_usd: float
     session: str
-
-    def words(self) -> dict[str, str]:
-        return super().words() | {"amount": amount(self.amount_usd)}
 
 
 class UnknownSettled(
     ActivityEvent,
     verb="spend.unknown_settled",
-    sentence="settled {requests} without a known answer at an estimate: {booked} booked, {freed} released",
+    sentence="settled {requests:request/requests} without a known answer at an estimate: {booked_usd:usd} booked, {freed_usd:usd} released",
 ):
     requests: int
     booked_usd: float
     freed_usd: float
 
-    def words(self) -> dict[str, str]:
-        shown = {
-            "requests": counted(self.requests, "request", "requests"),
-            "booked": amount(self.booked_usd),
-            "freed": amount(self.freed_usd),
-        }
-        return super().words() | shown
-
 
 class SpendReconciled(
-    ActivityEvent, verb="spend.reconciled", sentence="reconciled the ledger with {provider}: {lines} booked, {amount}"
+    ActivityEvent,
+    verb="spend.reconciled",
+    sentence="reconciled the ledger with {provider}: {lines:difference/differences} booked, {amount_usd:usd}",
 ):
     provider: str
     lines: int
     amount_usd: float
-
-    def words(self) -> dict[str, str]:
-        return super().words() | {"lines": counted(self.lines, "difference", "differences"), "amount": amount(self.amount_usd)}
 
 
 class ReviewEvent(ActivityEvent, page="review"):
@@ -165,8 +133,7 @@ class ReviewEvent(ActivityEvent, page="review"):
     title: str
 
 
-class ReviewOpened(ReviewEvent, verb="review.opened", sentence="opened {subject}"):
-    pass
+ReviewOpened = ReviewEvent.define("review.opened", "opened {subject}")
 
 
 class ReviewChanged(ReviewEvent, verb="review.changed", sentence="changed {subject}"):
@@ -203,12 +170,8 @@ class ReviewDecided(
         return super().words() | {"verdict": "approved" if self.verdict == "approve" else "changes requested"}
 
 
-class ReviewApplied(ReviewEvent, verb="review.applied", sentence="applied {subject}: {changes}"):
+class ReviewApplied(ReviewEvent, verb="review.applied", sentence="applied {subject}: {changes:change/changes}"):
     changes: int
 
-    def words(self) -> dict[str, str]:
-        return super().words() | {"changes": counted(self.changes, "change", "changes")}
 
-
-class ReviewSuperseded(ReviewEvent, verb="review.superseded", sentence="superseded {subject}"):
-    pass
+ReviewSuperseded = ReviewEvent.define("review.superseded", "superseded {subject}")

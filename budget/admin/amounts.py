@@ -4,10 +4,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Model
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from budget import amounts
+from budget.amounts.money import MoneyField
+from workspaces.admin import base
 
 
 def format_amount(micro: int | None) -> SafeString | str:
@@ -28,6 +31,17 @@ def column(path: str, label: str = "") -> Any:  # a callable; Django's stubs kno
 
     amount.__name__ = f"{path}_usd"
     return amount
+
+
+def columns(model: type[Model], names: str) -> list[Any]:
+    """Fields with spaces between them, those of money as amounts. Commas put fields of a page on one line."""
+    money = {field.name for field in model._meta.fields if isinstance(field, MoneyField)}
+    return [column(name) if name in money else tuple(name.split(",")) if "," in name else name for name in names.split()]
+
+
+def readonly(model: type[Model], names: str, *texts: Any, fields: str = "", **options: Any) -> None:
+    """`base.readonly` with amounts as such, and no further fields on a row's page than the list has, unless named."""
+    base.readonly(model, columns(model, names), *texts, fields=columns(model, fields or names), **options)
 
 
 class USDField(forms.Field):

@@ -6,31 +6,15 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from budget import amounts
-from budget.admin import forecasts as admin_forecasts
-from budget.admin import gateway as admin_gateway
-from budget.admin import reviews as admin_reviews
 from budget.admin.amounts import USDField, column, format_amount
-from budget.admin.fixes import Correct, RebuildMoney
+from budget.admin.fixes import RebuildMoney
 from budget.amounts.money import MoneyField
 from budget.categories import COLUMNS
 from budget.limits import caps
-from budget.models import (
-    Account,
-    BudgetChange,
-    DaySpend,
-    Hold,
-    LedgerEntry,
-    Limit,
-    ModelSpend,
-    Project,
-    RoundSpend,
-    ThresholdCrossing,
-    UsageTotal,
-)
+from budget.models import Account, BudgetChange, Project
 from workspaces.access import Caller
 from workspaces.admin.base import Editable, ReadOnly
 
-__all__ = ["admin_forecasts", "admin_gateway", "admin_reviews"]  # they register their models
 ADMIN = BudgetChange.Source.ADMIN
 SPENT = [column(name) for name in COLUMNS]
 
@@ -112,134 +96,6 @@ class AccountAdmin(Editable):
             row = Account.objects.select_for_update(no_key=True, of=("self",)).get(pk=obj.pk)
             if row.human_locked != form.cleaned_data["human_locked"]:
                 caps.toggle_lock(row, by=by, reason=reason, source=ADMIN)
-
-
-@admin.register(RoundSpend)
-class RoundSpendAdmin(ReadOnly):
-    list_display = ["account", "number", column("cost"), "improvement_score"]
-    list_select_related = ["account"]
-    search_fields = ["=account__id"]
-    search_help_text = "An entry's id."
-    ordering = ["-id"]
-    fields = ["account", "number", column("cost"), "improvement_score"]
-
-
-@admin.register(ModelSpend)
-class ModelSpendAdmin(ReadOnly):
-    list_display = ["account", "number", "model", column("cost")]
-    list_select_related = ["account"]
-    search_fields = ["=account__id", "model"]
-    search_help_text = "An entry's id, or a part of a model's name."
-    ordering = ["-id"]
-    fields = ["account", "number", "model", column("cost"), "input_tokens", "cached_tokens"]
-
-
-@admin.register(Hold)
-class HoldAdmin(ReadOnly):
-    list_display = [
-        "session_ref",
-        "category",
-        "account",
-        "project",
-        "state",
-        column("amount"),
-        column("drawn"),
-        "opened_at",
-        "settled_at",
-    ]
-    list_filter = ["state", "category", "opened_at", "project"]
-    list_select_related = ["account", "project"]
-    search_fields = ["=session_ref", "=account__id"]
-    search_help_text = "A session's or permit's id, or an entry's."
-    ordering = ["-id"]
-    fields = [
-        "session_ref",
-        "category",
-        "account",
-        "project",
-        "state",
-        column("amount"),
-        column("drawn"),
-        column("in_flight"),
-        "opened_at",
-        "settled_at",
-    ]
-    fields += ["expires_at", "awaits_host", "awaits_until"]
-
-
-@admin.register(Limit)
-class LimitAdmin(ReadOnly):
-    list_display = ["project", "category", "period", column("amount"), "reached_on"]
-    list_filter = ["category", "period", "project"]
-    list_select_related = ["project"]
-    search_fields = ["=project__workspace__id"]
-    ordering = ["-id"]
-    fields = ["project", "category", "period", column("amount"), "reached_on"]
-
-
-@admin.register(DaySpend)
-class DaySpendAdmin(ReadOnly):
-    list_display = ["day", "project", "category", column("amount")]
-    list_filter = ["category", "day", "project"]
-    list_select_related = ["project"]
-    search_fields = ["=project__workspace__id"]
-    date_hierarchy = "day"
-    ordering = ["-day", "category"]
-    fields = ["day", "project", "category", column("amount")]
-
-
-TOKENS = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"]
-
-
-@admin.register(UsageTotal)
-class UsageTotalAdmin(ReadOnly):
-    list_display = ["project", "category", "model", column("charged"), *TOKENS]
-    list_filter = ["category", "project"]
-    list_select_related = ["project"]
-    search_fields = ["=project__workspace__id", "=model"]
-    ordering = ["project", "category", "model"]
-    fields = ["project", "category", "model", column("charged"), *TOKENS]
-
-
-@admin.register(ThresholdCrossing)
-class ThresholdCrossingAdmin(ReadOnly):
-    list_display = ["at", "project", "percent", column("cap"), column("spent"), "rearmed_at"]
-    list_filter = ["percent", "at", "project"]
-    list_select_related = ["project"]
-    search_fields = ["=project__workspace__id"]
-    ordering = ["-id"]
-    fields = ["at", "project", "percent", column("cap"), column("spent"), "rearmed_at"]
-
-
-@admin.register(LedgerEntry)
-class LedgerAdmin(ReadOnly):
-    list_display = ["at", "id", "category", column("amount"), "price_source", "account", "round", "model", "actor", "corrects"]
-    list_filter = ["category", "price_source", ("corrects", admin.EmptyFieldListFilter), "at", "project"]
-    list_select_related = ["account", "corrects"]
-    search_fields = ["=account__id", "=session_ref", "=event_key"]
-    search_help_text = "An entry's id, a session's id, or an event's key."
-    ordering = ["-id"]
-    fields = [
-        "id",
-        "at",
-        "project",
-        "account",
-        "category",
-        column("amount"),
-        column("reported"),
-        column("computed"),
-        "price_source",
-        "model",
-        ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
-        "session_ref",
-        "round",
-        "hold",
-        "corrects",
-        "actor",
-        "reason",
-        "event_key",
-    ]
-    actions = [Correct()]
 
 
 @admin.register(BudgetChange)

@@ -1,5 +1,11 @@
-"""The orchestration app on the admin site. Django imports this package by its name."""
+"""The orchestration app on the admin site. Django imports this package by its name.
 
-from orchestration.admin import backups, dialogue, forges, landing, models, outcome_counts, places, runs, triggers
+- `models`: entries, and history whose columns are computed
+- `history`: what no form changes, a line a model
+- `fixes`: actions with a dry run
+- `places`: the links to the dashboard
+"""
 
-__all__ = ["backups", "dialogue", "forges", "landing", "models", "outcome_counts", "places", "runs", "triggers"]
+from orchestration.admin import history, models, places
+
+__all__ = ["history", "models", "places"]

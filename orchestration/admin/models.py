@@ -1,4 +1,4 @@
-"""Entries, sessions, rounds and locks on the admin site. Entries change by the verbs of `backlog`; the rest is history."""
+"""Entries, on the admin site changed by the verbs of `backlog`, and history whose columns are computed."""
 
 from typing import Any
 
@@ -8,29 +8,13 @@ from django.http import HttpRequest
 
 from budget.admin.amounts import column
 from budget.models import Account, Project
-from orchestration.admin import places as admin_places
-from orchestration.admin.fixes import MarkFailed, Reap, RebuildBacklog, ReleaseLocks, Requeue, TakeOff
+from orchestration.admin.fixes import MarkFailed, ReleaseLocks, Requeue, TakeOff
 from orchestration.backlog import entry_actions, entry_edits
 from orchestration.backlog.files import orphans
-from orchestration.models import (
-    Conversation,
-    Credential,
-    Dependency,
-    Entry,
-    Executor,
-    FileLock,
-    LogChunk,
-    ProviderBreaker,
-    Round,
-    Secret,
-    Session,
-    Worker,
-)
+from orchestration.models import Dependency, Entry, Executor, FileLock, Session, Worker
 from workspaces.access import Caller
 from workspaces.admin.base import Editable, ReadOnly, in_use, link
 from workspaces.models import Workspace
-
-__all__ = ["admin_places"]  # imported for its links
 
 
 def _workspace_in_use(obj: Any) -> str:
@@ -57,35 +41,6 @@ class NamedValues(admin.AllValuesFieldListFilter):
     def choices(self, changelist: Any) -> Any:
         for choice in super().choices(changelist):
             yield choice | {"display": choice["display"] or "none"}
-
-
-@admin.register(Executor)
-class ExecutorAdmin(ReadOnly):
-    list_display = ["workspace", "state", "changed_by", "changed_at", "version", "last_seq"]
-    list_filter = ["state"]
-    list_select_related = ["workspace"]
-    search_fields = ["workspace__name", "=workspace__id"]
-    ordering = ["workspace__name", "pk"]
-    actions = [RebuildBacklog()]
-
-
-@admin.register(ProviderBreaker)
-class ProviderBreakerAdmin(ReadOnly):
-    list_display = ["workspace", "credential", "family", "code", "count", "since", "until"]
-    list_filter = ["code"]
-    list_select_related = ["workspace"]
-    search_fields = ["workspace__name", "=workspace__id", "credential"]
-    ordering = ["workspace__name", "credential", "family"]
-
-
-@admin.register(Credential)
-class CredentialAdmin(ReadOnly):
-    list_display = ["workspace", "name", "billing", "changed_by", "changed_at"]
-    list_filter = ["billing"]
-    list_select_related = ["workspace"]
-    exclude = ["sealed"]
-    search_fields = ["workspace__name", "=workspace__id", "name"]
-    ordering = ["workspace__name", "name"]
 
 
 @admin.register(Entry)
@@ -211,30 +166,6 @@ class WorkerAdmin(ReadOnly):
         return worker.at_work or 0
 
 
-@admin.register(Session)
-class SessionAdmin(ReadOnly):
-    list_display = ["id", "entry", "attempt", "status", "phase", "outcome", "agent", "model", "host", "claimed_at", "ended_at"]
-    list_filter = ["status", "outcome", "work", "agent", "claimed_at", "workspace"]
-    list_select_related = ["entry"]
-    list_defer = ["entry__spec", "entry__paths"]
-    search_fields = ["=id", "=entry__id", "^host", "^model"]
-    search_help_text = "A session's id, an entry's id, or how the host or the model begins."
-    date_hierarchy = "claimed_at"
-    ordering = ["-claimed_at", "id"]
-    actions = [Reap()]
-
-
-@admin.register(Round)
-class RoundAdmin(ReadOnly):
-    list_display = ["id", "entry", "number", "verdict", "score", "improvement_score", "session", "started_at", "ended_at"]
-    list_filter = ["verdict", "started_at", ("entry__workspace", admin.RelatedFieldListFilter)]
-    list_select_related = ["entry", "session"]
-    list_defer = ["prompt", "findings", "checks", "summary", "diffstat", "entry__spec", "entry__paths"]
-    search_fields = ["=entry__id", "=session__id", "=commit"]
-    search_help_text = "An entry's id, a session's id, or a commit."
-    ordering = ["-id"]
-
-
 @admin.register(FileLock)
 class FileLockAdmin(ReadOnly):
     list_display = ["path", "entry", "state", "waiting", "acquired_at", "workspace"]
@@ -260,34 +191,3 @@ class FileLockAdmin(ReadOnly):
     @admin.display(description="entries waiting", ordering="parked")
     def waiting(self, lock: Any) -> int:
         return lock.parked or 0
-
-
-@admin.register(LogChunk)
-class LogChunkAdmin(ReadOnly):
-    list_display = ["id", "session", "first_seq", "size"]
-    list_select_related = ["session"]
-    list_defer = ["lines"]
-    search_fields = ["=session__id"]
-    search_help_text = "A session's id."
-    ordering = ["-id"]
-
-
-@admin.register(Conversation)
-class ConversationAdmin(ReadOnly):
-    list_display = ["thread_id", "entry", "role", "kind", "updated_at"]
-    list_select_related = ["entry"]
-    list_filter = ["role", "kind", ("entry__workspace", admin.RelatedFieldListFilter)]
-    search_fields = ["=thread_id", "=entry__id"]
-    ordering = ["-updated_at", "pk"]
-
-
-@admin.register(Secret)
-class SecretAdmin(ReadOnly):
-    """Names only: a sealed value is unreadable, and the API sets values."""
-
-    list_display = ["name", "workspace", "changed_by", "changed_at"]
-    list_select_related = ["workspace"]
-    list_filter = ["workspace"]
-    search_fields = ["name"]
-    ordering = ["workspace", "name"]
-    fields = ["name", "workspace", "changed_by", "changed_at"]

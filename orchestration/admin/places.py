@@ -11,58 +11,11 @@ from django.urls import reverse
 
 from budget import models as budget
 from budget.events import CapThresholdPassed
-from budget.models import (
-    Account,
-    BudgetChange,
-    Comment,
-    DaySpend,
-    Decision,
-    ForecastRecord,
-    GatewayAccess,
-    GatewayRequest,
-    Hold,
-    LedgerEntry,
-    Limit,
-    ModelSpend,
-    Project,
-    Review,
-    ReviewLine,
-    RoundSpend,
-    ThresholdCrossing,
-    UsageTotal,
-)
-from orchestration.models import (
-    AgentCheck,
-    Approval,
-    Conversation,
-    Credential,
-    Dependency,
-    Entry,
-    Executor,
-    FileLock,
-    Firing,
-    ForgeDelivery,
-    Integration,
-    IntegrationCommit,
-    IssueEntry,
-    Landing,
-    LogChunk,
-    Message,
-    OutcomeCount,
-    Proposal,
-    ProviderBreaker,
-    PullRequest,
-    Question,
-    ReviewComment,
-    Round,
-    Run,
-    Secret,
-    Session,
-    TreeVerdict,
-    Trigger,
-)
+from orchestration import models as work
+from orchestration.models import Entry, Round, Session
+from workspaces import models as workspaces
 from workspaces.admin.base import places
-from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Digest, Event, Membership, SavedView, Workspace
+from workspaces.models import Delivery, Membership, Workspace
 
 
 def _page(name: str, workspace_id: str, *args: Any, query: dict[str, Any] | None = None, at: str = "") -> str:
@@ -96,30 +49,30 @@ def _round(entry: Entry, number: int) -> str:
     return _page("round", entry.workspace_id, entry.pk, number)
 
 
-def _account(account: Account, tab: str) -> str:
+def _account(account: budget.Account, tab: str) -> str:
     entry = Entry.objects.filter(account=account).first()
     return _entry(entry, tab) if entry else _page("budget", account.project_id)
 
 
-def _spent_round(spend: ModelSpend | RoundSpend) -> str:
+def _spent_round(spend: budget.ModelSpend | budget.RoundSpend) -> str:
     entry = Entry.objects.filter(account=spend.account_id).first()
     return _round(entry, spend.number) if entry else _page("budget", spend.account.project_id)
 
 
-def _hold(reservation: Hold) -> str:
+def _hold(reservation: budget.Hold) -> str:
     """A session's hold links to the session, a permit to its entry or the budget."""
     if session_page := _session(reservation.project_id, reservation.session_ref):
         return session_page
     return _account(reservation.account, "budget") if reservation.account else _page("budget", reservation.project_id)
 
 
-def _requests(row: GatewayAccess | GatewayRequest) -> str:
+def _requests(row: budget.GatewayAccess | budget.GatewayRequest) -> str:
     """The requests of a session; those of a permit or a run have no page of their own."""
     session_page = _session(row.hold.project_id, row.session_ref)
     return f"{session_page}?tab=requests" if session_page else _hold(row.hold)
 
 
-def _token(token: ApiToken) -> str:
+def _token(token: workspaces.ApiToken) -> str:
     """A session's token links to the session; a person's token is on the account page of its owner."""
     return _session(token.workspace_id, token.session_ref) if token.workspace_id else ""
 
@@ -129,16 +82,16 @@ def _session(workspace_id: str, session_id: str) -> str:
     return _page("session", workspace_id, session_id) if known else ""
 
 
-def _day(spend: DaySpend) -> str:
+def _day(spend: budget.DaySpend) -> str:
     day = spend.day.isoformat()
     return _page("ledger", spend.project_id, query={"category": spend.category, "from": day, "to": day})
 
 
-def _review(review: Review) -> str:
+def _review(review: budget.Review) -> str:
     return _page("review", review.project_id, review.pk)
 
 
-def _work(decided: Approval | ReviewComment) -> str:
+def _work(decided: work.Approval | work.ReviewComment) -> str:
     return _entry(decided.entry, tab="review")
 
 
@@ -152,61 +105,61 @@ places.update(
         User: _member,
         Workspace: lambda obj: _page("settings", obj.pk),
         Membership: lambda obj: _page("members", obj.workspace_id, at=f"member-{obj.pk}"),
-        ApiToken: _token,
-        Event: lambda obj: _page("activity", obj.workspace_id, query=_from(obj.pk)),
-        Channel: lambda obj: _page("notices", obj.workspace_id, at=obj.pk),
-        ChannelVerb: lambda obj: _page("notices", obj.channel.workspace_id, at=obj.channel_id),
-        SavedView: lambda obj: _page("entries", obj.workspace_id, query=dict(parse_qsl(obj.query))),
-        Digest: lambda obj: _page("notices", obj.channel.workspace_id, at=obj.channel_id),
+        workspaces.ApiToken: _token,
+        workspaces.Event: lambda obj: _page("activity", obj.workspace_id, query=_from(obj.pk)),
+        workspaces.Channel: lambda obj: _page("notices", obj.workspace_id, at=obj.pk),
+        workspaces.ChannelVerb: lambda obj: _page("notices", obj.channel.workspace_id, at=obj.channel_id),
+        workspaces.SavedView: lambda obj: _page("entries", obj.workspace_id, query=dict(parse_qsl(obj.query))),
+        workspaces.Digest: lambda obj: _page("notices", obj.channel.workspace_id, at=obj.channel_id),
         Delivery: lambda obj: _page("notices", obj.channel.workspace_id, query={"channel": obj.channel_id}, at="log-h"),
-        Project: lambda obj: _page("budget", obj.pk, at="caps-h"),
-        Account: lambda obj: _account(obj, "budget"),
-        ModelSpend: _spent_round,
-        RoundSpend: _spent_round,
-        Hold: _hold,
-        GatewayAccess: _requests,
-        GatewayRequest: _requests,
-        Limit: lambda obj: _page("budget", obj.project_id, at="caps-h"),
-        DaySpend: _day,
-        UsageTotal: lambda obj: _page("insight", obj.project_id),
-        OutcomeCount: lambda obj: _page("insight", obj.workspace_id),
-        ForecastRecord: lambda obj: _page("budget", obj.project_id),
-        ThresholdCrossing: lambda obj: _page("activity", obj.project_id, query={"verb": CapThresholdPassed.verb}),
-        LedgerEntry: lambda obj: _page("ledger", obj.project_id, query=_from(obj.pk), at=f"row-{obj.pk}"),
-        BudgetChange: lambda obj: _page("changes", obj.project_id, query=_from(obj.pk)),
-        Review: _review,
-        ReviewLine: lambda obj: _review(obj.review),
+        budget.Project: lambda obj: _page("budget", obj.pk, at="caps-h"),
+        budget.Account: lambda obj: _account(obj, "budget"),
+        budget.ModelSpend: _spent_round,
+        budget.RoundSpend: _spent_round,
+        budget.Hold: _hold,
+        budget.GatewayAccess: _requests,
+        budget.GatewayRequest: _requests,
+        budget.Limit: lambda obj: _page("budget", obj.project_id, at="caps-h"),
+        budget.DaySpend: _day,
+        budget.UsageTotal: lambda obj: _page("insight", obj.project_id),
+        work.OutcomeCount: lambda obj: _page("insight", obj.workspace_id),
+        budget.ForecastRecord: lambda obj: _page("budget", obj.project_id),
+        budget.ThresholdCrossing: lambda obj: _page("activity", obj.project_id, query={"verb": CapThresholdPassed.verb}),
+        budget.LedgerEntry: lambda obj: _page("ledger", obj.project_id, query=_from(obj.pk), at=f"row-{obj.pk}"),
+        budget.BudgetChange: lambda obj: _page("changes", obj.project_id, query=_from(obj.pk)),
+        budget.Review: _review,
+        budget.ReviewLine: lambda obj: _review(obj.review),
         budget.Proposal: lambda obj: _review(obj.review),
-        Comment: lambda obj: _review(obj.review),
-        Decision: lambda obj: _review(obj.review),
-        Executor: lambda obj: _page("executor-page", obj.pk),
+        budget.Comment: lambda obj: _review(obj.review),
+        budget.Decision: lambda obj: _review(obj.review),
+        work.Executor: lambda obj: _page("executor-page", obj.pk),
         Entry: _entry,
-        Dependency: lambda obj: _entry(obj.entry, "deps"),
+        work.Dependency: lambda obj: _entry(obj.entry, "deps"),
         Session: lambda obj: _page("session", obj.workspace_id, obj.pk),
-        Run: lambda obj: _page("run", obj.session.workspace_id, obj.pk),
-        Proposal: lambda obj: _page("run", obj.run.session.workspace_id, obj.run_id),
+        work.Run: lambda obj: _page("run", obj.session.workspace_id, obj.pk),
+        work.Proposal: lambda obj: _page("run", obj.run.session.workspace_id, obj.run_id),
         Round: lambda obj: _round(obj.entry, obj.number),
-        AgentCheck: lambda row: _page("agent", row.pk),
-        Credential: lambda row: _page("agent", row.workspace_id),
-        ProviderBreaker: lambda row: _page("agent", row.workspace_id),
-        TreeVerdict: lambda row: _page("landing", row.workspace_id),
-        Integration: lambda row: _page("landing", row.pk),
-        IntegrationCommit: lambda row: _page("landing", row.workspace_id),
-        Landing: lambda row: _page("landing", row.workspace_id),
-        Message: lambda row: _entry(row.entry, "talk"),
-        PullRequest: lambda row: _entry(row.entry),
-        ForgeDelivery: lambda row: _page("landing", row.workspace_id),
-        IssueEntry: lambda row: _entry(row.entry),
-        Trigger: lambda row: _page("activity", row.workspace_id),
-        Firing: lambda row: _entry(row.entry) if row.entry else _page("activity", row.trigger.workspace_id),
-        Question: lambda row: _entry(row.entry, "talk"),
-        Approval: _work,
-        ReviewComment: _work,
-        FileLock: lambda obj: _page("locks", obj.workspace_id, query={"entry": obj.entry_id}),
-        LogChunk: _log,
-        Conversation: lambda obj: (
+        work.AgentCheck: lambda row: _page("agent", row.pk),
+        work.Credential: lambda row: _page("agent", row.workspace_id),
+        work.ProviderBreaker: lambda row: _page("agent", row.workspace_id),
+        work.TreeVerdict: lambda row: _page("landing", row.workspace_id),
+        work.Integration: lambda row: _page("landing", row.pk),
+        work.IntegrationCommit: lambda row: _page("landing", row.workspace_id),
+        work.Landing: lambda row: _page("landing", row.workspace_id),
+        work.Message: lambda row: _entry(row.entry, "talk"),
+        work.PullRequest: lambda row: _entry(row.entry),
+        work.ForgeDelivery: lambda row: _page("landing", row.workspace_id),
+        work.IssueEntry: lambda row: _entry(row.entry),
+        work.Trigger: lambda row: _page("activity", row.workspace_id),
+        work.Firing: lambda row: _entry(row.entry) if row.entry else _page("activity", row.trigger.workspace_id),
+        work.Question: lambda row: _entry(row.entry, "talk"),
+        work.Approval: _work,
+        work.ReviewComment: _work,
+        work.FileLock: lambda obj: _page("locks", obj.workspace_id, query={"entry": obj.entry_id}),
+        work.LogChunk: _log,
+        work.Conversation: lambda obj: (
             _entry(obj.entry, "history") if obj.run is None else _page("run", obj.run.workspace_id, obj.run_id)
         ),
-        Secret: lambda obj: _page("agent", obj.workspace_id),
+        work.Secret: lambda obj: _page("agent", obj.workspace_id),
     }
 )

@@ -14,24 +14,11 @@ class ExecutorEvent(ActivityEvent):
     after: str
 
 
-class ExecutorStarted(ExecutorEvent, verb="executor.start", sentence="started the executor"):
-    pass
-
-
-class ExecutorPaused(ExecutorEvent, verb="executor.pause", sentence="paused the executor"):
-    pass
-
-
-class ExecutorResumed(ExecutorEvent, verb="executor.resume", sentence="resumed the executor"):
-    pass
-
-
-class ExecutorStoppedAll(ExecutorEvent, verb="executor.stop_all", sentence="stopped everything"):
-    pass
-
-
-class DispatchForced(ActivityEvent, verb="executor.force_dispatch", sentence="requested a dispatch cycle"):
-    pass
+ExecutorStarted = ExecutorEvent.define("executor.start", "started the executor")
+ExecutorPaused = ExecutorEvent.define("executor.pause", "paused the executor")
+ExecutorResumed = ExecutorEvent.define("executor.resume", "resumed the executor")
+ExecutorStoppedAll = ExecutorEvent.define("executor.stop_all", "stopped everything")
+DispatchForced = ActivityEvent.define("executor.force_dispatch", "requested a dispatch cycle")
 
 
 class WorkspaceRestored(
@@ -57,43 +44,22 @@ class SessionEvent(ActivityEvent, page="session"):
     entry: str
 
 
-class SessionStarted(SessionEvent, verb="session.started", sentence="started a session on {subject}"):
-    pass
-
-
-class SessionStopRequested(SessionEvent, verb="session.stop", sentence="requested a stop of the session on {subject}"):
-    pass
-
-
-class SessionKillRequested(SessionEvent, verb="session.kill", sentence="requested to kill the session on {subject}"):
-    pass
-
-
-class HoldAfterRequested(SessionEvent, verb="session.hold_after", sentence="requested to hold {subject} after its round"):
-    pass
-
-
-class HoldAfterWithdrawn(
-    SessionEvent, verb="session.hold_after_undone", sentence="withdrew the request to hold {subject} after its round"
-):
-    pass
-
-
-class SessionReapRequested(SessionEvent, verb="session.reap", sentence="requested to end the lost session on {subject}"):
-    pass
+SessionStarted = SessionEvent.define("session.started", "started a session on {subject}")
+SessionStopRequested = SessionEvent.define("session.stop", "requested a stop of the session on {subject}")
+SessionKillRequested = SessionEvent.define("session.kill", "requested to kill the session on {subject}")
+HoldAfterRequested = SessionEvent.define("session.hold_after", "requested to hold {subject} after its round")
+HoldAfterWithdrawn = SessionEvent.define("session.hold_after_undone", "withdrew the request to hold {subject} after its round")
+SessionReapRequested = SessionEvent.define("session.reap", "requested to end the lost session on {subject}")
 
 
 class SpendDoubted(
     SessionEvent,
     verb="session.doubted",
-    sentence="asks whether the session on {subject} spent {booked} where {reserved} was reserved",
+    sentence="asks whether the session on {subject} spent {booked_usd:usd} where {reserved_usd:usd} was reserved",
     notice="A session reports far more than it had reserved",
 ):
     booked_usd: float
     reserved_usd: float
-
-    def words(self) -> dict[str, str]:
-        return super().words() | {"booked": amount(self.booked_usd), "reserved": amount(self.reserved_usd)}
 
 
 class SpendConfirmed(SessionEvent, verb="session.spend_true", sentence="says that the spend of the session on {subject} is true"):
@@ -101,27 +67,23 @@ class SpendConfirmed(SessionEvent, verb="session.spend_true", sentence="says tha
 
 
 class SpendDenied(
-    SessionEvent, verb="session.spend_false", sentence="says that the spend of the session on {subject} is not true: {amount}"
+    SessionEvent,
+    verb="session.spend_false",
+    sentence="says that the spend of the session on {subject} is not true: {amount_usd:usd}",
 ):
     amount_usd: float
-
-    def words(self) -> dict[str, str]:
-        return super().words() | {"amount": amount(self.amount_usd)}
 
 
 class SessionAnomaly(
     SessionEvent,
     verb="session.anomaly",
-    sentence="found unusual spend in the session on {subject}: {rate} a minute",
+    sentence="found unusual spend in the session on {subject}: {rate:usd} a minute",
     notice="A session spends far more than usual",
 ):
     """`rate` and `usual`: USD a minute."""
 
     rate: float
     usual: float
-
-    def words(self) -> dict[str, str]:
-        return super().words() | {"rate": amount(self.rate), "usual": amount(self.usual)}
 
 
 class SessionEnded(SessionEvent):
@@ -132,98 +94,27 @@ class SessionEnded(SessionEvent):
     code: str
 
 
-class SessionPassed(SessionEnded, verb="session.passed", sentence="verified the work on {subject}", symbol="done"):
-    pass
-
-
-class SessionFailed(
-    SessionEnded, verb="session.failed", sentence="ended a round of {subject}: verification failed", symbol="failed"
-):
-    pass
-
-
-class SessionConflict(SessionEnded, verb="session.conflict", sentence="could not merge {subject}"):
-    pass
-
-
-class SessionCrashed(
-    SessionEnded, verb="session.crashed", sentence="ended the session on {subject}: its agent crashed", symbol="failed"
-):
-    pass
-
-
-class SessionTimedOut(
-    SessionEnded, verb="session.timed_out", sentence="ended the session on {subject}: timed out", symbol="failed"
-):
-    pass
-
-
-class SessionOutOfMoney(
-    SessionEnded, verb="session.out_of_money", sentence="ended the session on {subject}: its money is used up"
-):
-    pass
-
-
-class SessionStopped(SessionEnded, verb="session.stopped", sentence="stopped the session on {subject}"):
-    pass
-
-
-class SessionInterrupted(SessionEnded, verb="session.interrupted", sentence="interrupted the session on {subject}"):
-    pass
-
-
-class SessionLost(SessionEnded, verb="session.lost", sentence="ended the session on {subject}: worker lost", symbol="unknown"):
-    pass
-
-
-class SessionUnavailable(
-    SessionEnded, verb="session.unavailable", sentence="ended the session on {subject}: provider unavailable"
-):
-    pass
-
-
-class SessionAsked(SessionEnded, verb="session.asked", sentence="ended the session on {subject}: its agent asked a question"):
-    pass
-
-
-class SessionDoomed(
-    SessionEnded,
-    verb="session.doomed",
-    sentence="ended the session on {subject} early: its agent made no progress",
-    symbol="failed",
-):
-    pass
-
-
-class SessionNotChosen(
-    SessionEnded, verb="session.not_chosen", sentence="ended a candidate for {subject}: another one passed first"
-):
-    pass
-
-
-class SessionWithoutChange(
-    SessionEnded, verb="session.no_change", sentence="ended the session on {subject}: its agent changed nothing"
-):
-    pass
-
+SessionPassed = SessionEnded.define("session.passed", "verified the work on {subject}", symbol="done")
 
 SESSION_ENDED: dict[str, type[SessionEnded]] = {
     event.verb.removeprefix("session."): event
     for event in (
         SessionPassed,
-        SessionFailed,
-        SessionWithoutChange,
-        SessionDoomed,
-        SessionNotChosen,
-        SessionConflict,
-        SessionCrashed,
-        SessionTimedOut,
-        SessionOutOfMoney,
-        SessionStopped,
-        SessionInterrupted,
-        SessionLost,
-        SessionUnavailable,
-        SessionAsked,
+        SessionEnded.define("session.failed", "ended a round of {subject}: verification failed", symbol="failed"),
+        SessionEnded.define("session.no_change", "ended the session on {subject}: its agent changed nothing"),
+        SessionEnded.define(
+            "session.doomed", "ended the session on {subject} early: its agent made no progress", symbol="failed"
+        ),
+        SessionEnded.define("session.not_chosen", "ended a candidate for {subject}: another one passed first"),
+        SessionEnded.define("session.conflict", "could not merge {subject}"),
+        SessionEnded.define("session.crashed", "ended the session on {subject}: its agent crashed", symbol="failed"),
+        SessionEnded.define("session.timed_out", "ended the session on {subject}: timed out", symbol="failed"),
+        SessionEnded.define("session.out_of_money", "ended the session on {subject}: its money is used up"),
+        SessionEnded.define("session.stopped", "stopped the session on {subject}"),
+        SessionEnded.define("session.interrupted", "interrupted the session on {subject}"),
+        SessionEnded.define("session.lost", "ended the session on {subject}: worker lost", symbol="unknown"),
+        SessionEnded.define("session.unavailable", "ended the session on {subject}: provider unavailable"),
+        SessionEnded.define("session.asked", "ended the session on {subject}: its agent asked a question"),
     )
 }
 """By the session's outcome."""
@@ -260,8 +151,7 @@ class RunRefused(ActivityEvent, verb="run.refused", sentence="did not ask an age
         return {"role": ASKED_TO.get(self.role, self.role)}
 
 
-class RunStopRequested(ActivityEvent, verb="run.stop", sentence="requested a stop of an agent's run"):
-    pass
+RunStopRequested = ActivityEvent.define("run.stop", "requested a stop of an agent's run")
 
 
 class RunEnded(
@@ -297,18 +187,12 @@ class ProposalsApplied(
         return {"applied": counted(self.applied, "proposal", "proposals"), "outdated": outdated}
 
 
-class ProposalsRejected(ActivityEvent, verb="proposals.rejected", sentence="rejected {rejected} of a run"):
+class ProposalsRejected(ActivityEvent, verb="proposals.rejected", sentence="rejected {rejected:proposal/proposals} of a run"):
     rejected: int
 
-    def words(self) -> dict[str, str]:
-        return {"rejected": counted(self.rejected, "proposal", "proposals")}
 
-
-class ProposalsReopened(ActivityEvent, verb="proposals.reopened", sentence="reopened {reopened} of a run"):
+class ProposalsReopened(ActivityEvent, verb="proposals.reopened", sentence="reopened {reopened:proposal/proposals} of a run"):
     reopened: int
-
-    def words(self) -> dict[str, str]:
-        return {"reopened": counted(self.reopened, "proposal", "proposals")}
 
 
 class ProposalsUndone(ActivityEvent, verb="proposals.undone", sentence="undid {undone} of a run{restored}"):
@@ -339,18 +223,9 @@ class ProviderEvent(AgentEvent):
         return super().words() | {"agents": f"the agents with {self.credential}{family}" if self.credential else "all agents"}
 
 
-class AgentUnavailable(
-    ProviderEvent, verb="agent.unavailable", sentence="paused {agents}: the provider or the setup is unavailable ({code})"
-):
-    pass
-
-
-class AgentAvailable(ProviderEvent, verb="agent.available", sentence="resumed {agents}: they can work again"):
-    pass
-
-
-class AgentRetried(ProviderEvent, verb="agent.retry", sentence="requested a retry of {agents}"):
-    pass
+AgentUnavailable = ProviderEvent.define("agent.unavailable", "paused {agents}: the provider or the setup is unavailable ({code})")
+AgentAvailable = ProviderEvent.define("agent.available", "resumed {agents}: they can work again")
+AgentRetried = ProviderEvent.define("agent.retry", "requested a retry of {agents}")
 
 
 class WindowReached(
@@ -369,30 +244,17 @@ class WindowReached(
         return super().words() | {"amount": f"${self.used}" if self.window == "month" else f"{self.used} %"}
 
 
-class RepositoryUnavailable(
-    AgentEvent, verb="repository.unavailable", sentence="paused all work: the repository cannot be used ({code})"
-):
-    pass
-
-
-class RepositoryAvailable(AgentEvent, verb="repository.available", sentence="resumed the work: the repository is back"):
-    pass
+RepositoryUnavailable = AgentEvent.define("repository.unavailable", "paused all work: the repository cannot be used ({code})")
+RepositoryAvailable = AgentEvent.define("repository.available", "resumed the work: the repository is back")
 
 
 class SecretEvent(ActivityEvent):
     name: str
 
 
-class SecretSet(SecretEvent, verb="secret.set", sentence="set the secret {name}"):
-    pass
-
-
-class SecretReplaced(SecretEvent, verb="secret.replaced", sentence="replaced the secret {name}"):
-    pass
-
-
-class SecretRemoved(SecretEvent, verb="secret.removed", sentence="removed the secret {name}"):
-    pass
+SecretSet = SecretEvent.define("secret.set", "set the secret {name}")
+SecretReplaced = SecretEvent.define("secret.replaced", "replaced the secret {name}")
+SecretRemoved = SecretEvent.define("secret.removed", "removed the secret {name}")
 
 
 class CredentialEvent(ActivityEvent):
@@ -408,24 +270,11 @@ class CredentialChange(CredentialEvent):
         return super().words() | {"keys": ", ".join(map(str, self.keys)) or "its name alone"}
 
 
-class CredentialSet(CredentialChange, verb="credential.set", sentence="added the credential {name}: {keys}"):
-    pass
-
-
-class CredentialReplaced(CredentialChange, verb="credential.replaced", sentence="changed the credential {name}: {keys}"):
-    pass
-
-
-class CredentialRemoved(CredentialEvent, verb="credential.removed", sentence="removed the credential {name}"):
-    pass
-
-
-class IntegrationPushed(ActivityEvent, verb="integration.pushed", sentence="pushed the integration branch again"):
-    pass
-
-
-class IntegrationPushFailed(ActivityEvent, verb="integration.push_failed", sentence="could not push the integration branch"):
-    pass
+CredentialSet = CredentialChange.define("credential.set", "added the credential {name}: {keys}")
+CredentialReplaced = CredentialChange.define("credential.replaced", "changed the credential {name}: {keys}")
+CredentialRemoved = CredentialEvent.define("credential.removed", "removed the credential {name}")
+IntegrationPushed = ActivityEvent.define("integration.pushed", "pushed the integration branch again")
+IntegrationPushFailed = ActivityEvent.define("integration.push_failed", "could not push the integration branch")
 
 
 class IntegrationMoved(ActivityEvent, verb="integration.moved", sentence="moved the integration branch: {subject_line}"):
@@ -458,46 +307,29 @@ class IntegrationStopped(
     commit: str
 
 
-class IntegrationGood(ActivityEvent, verb="integration.good", sentence="resumed dispatch: the integration branch is good"):
-    pass
+IntegrationGood = ActivityEvent.define("integration.good", "resumed dispatch: the integration branch is good")
 
 
-class BaseRefused(ActivityEvent, verb="integration.base_refused", sentence="could not merge the base branch"):
+class CommitEvent(ActivityEvent):
     commit: str
 
 
-class TipAccepted(ActivityEvent, verb="integration.accepted", sentence="accepted {commit} as the integration branch's tip"):
-    commit: str
-
-    def words(self) -> dict[str, str]:
-        return {"commit": self.commit[:12]}
+BaseRefused = CommitEvent.define("integration.base_refused", "could not merge the base branch")
+TipAccepted = CommitEvent.define("integration.accepted", "accepted {commit:.12} as the integration branch's tip")
+RevertRequested = CommitEvent.define("integration.revert", "requested to revert {commit:.12}")
 
 
-class TipPutBack(ActivityEvent, verb="integration.put_back", sentence="put the integration branch back to {commit}"):
+class TipPutBack(ActivityEvent, verb="integration.put_back", sentence="put the integration branch back to {commit:.12}"):
     """`kept`: the ref of the commits that left the branch."""
 
     commit: str
     kept: str
 
-    def words(self) -> dict[str, str]:
-        return {"commit": self.commit[:12], "kept": self.kept}
+
+TipCheckRequested = ActivityEvent.define("integration.check", "requested to run the checks on the integration branch again")
 
 
-class TipCheckRequested(
-    ActivityEvent, verb="integration.check", sentence="requested to run the checks on the integration branch again"
-):
-    pass
-
-
-class RevertRequested(ActivityEvent, verb="integration.revert", sentence="requested to revert {commit}"):
-    commit: str
-
-    def words(self) -> dict[str, str]:
-        return {"commit": self.commit[:12]}
-
-
-class PushRequested(ActivityEvent, verb="integration.push", sentence="requested a push of the integration branch"):
-    pass
+PushRequested = ActivityEvent.define("integration.push", "requested a push of the integration branch")
 
 
 class MergedIntoBase(ActivityEvent, verb="integration.merged", sentence="merged the integration branch into {branch}"):
@@ -505,15 +337,12 @@ class MergedIntoBase(ActivityEvent, verb="integration.merged", sentence="merged 
     commit: str
 
 
-class EntriesAdded(ActivityEvent, verb="entries.added", sentence="added {count}"):
+class EntriesAdded(ActivityEvent, verb="entries.added", sentence="added {count:entry/entries}"):
     """`entries`: the first 50 ids. `without_money`: how many of them nothing is left for."""
 
     count: int
     entries: Sequence[str]
     without_money: int = optional(default=0)
-
-    def words(self) -> dict[str, str]:
-        return super().words() | {"count": counted(self.count, "entry", "entries")}
 
 
 class PlanImported(
@@ -534,8 +363,7 @@ class TriggerEvent(ActivityEvent):
     name: str
 
 
-class TriggerCreated(TriggerEvent, verb="trigger.created", sentence="added the trigger {name}"):
-    pass
+TriggerCreated = TriggerEvent.define("trigger.created", "added the trigger {name}")
 
 
 class TriggerChanged(TriggerEvent, verb="trigger.changed", sentence="changed the trigger {name}: {fields}"):
@@ -547,8 +375,7 @@ class TriggerChanged(TriggerEvent, verb="trigger.changed", sentence="changed the
         return super().words() | {"fields": ", ".join(name.removeprefix("is_").replace("_", " ") for name in self.fields)}
 
 
-class TriggerDeleted(TriggerEvent, verb="trigger.deleted", sentence="deleted the trigger {name}"):
-    pass
+TriggerDeleted = TriggerEvent.define("trigger.deleted", "deleted the trigger {name}")
 
 
 class TriggerFired(TriggerEvent, verb="trigger.fired", sentence="added {subject} by the trigger {name}"):
@@ -567,20 +394,10 @@ class EntryEvent(ActivityEvent, page="entry"):
     pass
 
 
-class EntryHeld(EntryEvent, verb="entry.held", sentence="put {subject} on hold"):
-    pass
-
-
-class EntryReleased(EntryEvent, verb="entry.released", sentence="released {subject}"):
-    pass
-
-
-class EntryReopened(EntryEvent, verb="entry.reopened", sentence="reopened {subject}"):
-    pass
-
-
-class EntryMarkedDone(EntryEvent, verb="entry.marked_done", sentence="marked {subject} done"):
-    pass
+EntryHeld = EntryEvent.define("entry.held", "put {subject} on hold")
+EntryReleased = EntryEvent.define("entry.released", "released {subject}")
+EntryReopened = EntryEvent.define("entry.reopened", "reopened {subject}")
+EntryMarkedDone = EntryEvent.define("entry.marked_done", "marked {subject} done")
 
 
 class WorkGivenUp(
@@ -595,8 +412,7 @@ class WorkGivenUp(
     commit: str
 
 
-class EntryMarkedFailed(EntryEvent, verb="entry.marked_failed", sentence="marked {subject} failed"):
-    pass
+EntryMarkedFailed = EntryEvent.define("entry.marked_failed", "marked {subject} failed")
 
 
 class AgentFellBack(
@@ -621,9 +437,7 @@ class EntryStepped(
     agent: str
 
 
-class EntryBlocked(
-    EntryEvent, verb="entry.blocked", sentence="blocked {subject}", notice="An entry is blocked", symbol="blocked"
-):
+class EntryHalted(EntryEvent):
     """`code`: a reason code. `entry`: its id; `seq`: its number; `title`: the first line of its content."""
 
     code: str
@@ -632,13 +446,8 @@ class EntryBlocked(
     title: str
 
 
-class EntryFailed(EntryEvent, verb="entry.failed", sentence="gave up {subject}", notice="An entry has failed", symbol="failed"):
-    """`code`: a reason code. `entry`: its id; `seq`: its number; `title`: the first line of its content."""
-
-    code: str
-    entry: str
-    seq: int
-    title: str
+EntryBlocked = EntryHalted.define("entry.blocked", "blocked {subject}", notice="An entry is blocked", symbol="blocked")
+EntryFailed = EntryHalted.define("entry.failed", "gave up {subject}", notice="An entry has failed", symbol="failed")
 
 
 class EntryLanded(EntryEvent, verb="entry.landed", sentence="landed {subject}", notice="An entry has landed", symbol="done"):
@@ -682,8 +491,7 @@ class EntryUnproven(
     title: str
 
 
-class EntryApproved(EntryApprovalEvent, verb="entry.approved", sentence="approved {subject}", symbol="done"):
-    pass
+EntryApproved = EntryApprovalEvent.define("entry.approved", "approved {subject}", symbol="done")
 
 
 class EntryCandidateChosen(
@@ -695,19 +503,13 @@ class EntryCandidateChosen(
     round: int
 
 
-class EntrySentBack(EntryApprovalEvent, verb="entry.sent_back", sentence="sent {subject} back with {count}"):
+class EntrySentBack(EntryApprovalEvent, verb="entry.sent_back", sentence="sent {subject} back with {findings:comment/comments}"):
     """`findings`: how many comments the next round begins with."""
 
     findings: int
 
-    def words(self) -> dict[str, str]:
-        return {"count": counted(self.findings, "comment", "comments")}
 
-
-class EntryApprovalVoid(
-    EntryApprovalEvent, verb="entry.approval_void", sentence="voided the approval of {subject}: its commit changes"
-):
-    pass
+EntryApprovalVoid = EntryApprovalEvent.define("entry.approval_void", "voided the approval of {subject}: its commit changes")
 
 
 class PullRequestEvent(EntryEvent):
@@ -731,20 +533,18 @@ class PullRequestProposed(
 
 
 class PullRequestSentBack(
-    PullRequestEvent, verb="entry.pull_request_sent_back", sentence="sent {subject} back with {count} from its pull request"
+    PullRequestEvent,
+    verb="entry.pull_request_sent_back",
+    sentence="sent {subject} back with {findings:finding/findings} from its pull request",
 ):
     """`findings`: how many the next round begins with."""
 
     findings: int
 
-    def words(self) -> dict[str, str]:
-        return {"count": counted(self.findings, "finding", "findings")}
 
-
-class PullRequestAdopted(
-    PullRequestEvent, verb="entry.pull_request_adopted", sentence="verifies what others pushed to the pull request of {subject}"
-):
-    pass
+PullRequestAdopted = PullRequestEvent.define(
+    "entry.pull_request_adopted", "verifies what others pushed to the pull request of {subject}"
+)
 
 
 class PullRequestMerged(PullRequestEvent, verb="entry.pull_request_merged", sentence="saw the pull request of {subject} merged"):
@@ -760,14 +560,9 @@ class WordsEvent(EntryEvent):
     text: str
 
 
-class QuestionAsked(
-    WordsEvent,
-    verb="question.asked",
-    sentence="asked about {subject}: {text}",
-    notice="An agent asks a question",
-    symbol="unknown",
-):
-    pass
+QuestionAsked = WordsEvent.define(
+    "question.asked", "asked about {subject}: {text}", notice="An agent asks a question", symbol="unknown"
+)
 
 
 class EntryLocksReleased(
@@ -779,12 +574,8 @@ class EntryLocksReleased(
     paths: Sequence[str] = optional(default=())
 
 
-class QuestionAnswered(WordsEvent, verb="question.answered", sentence="answered a question about {subject}: {text}"):
-    pass
-
-
-class EntryInstructed(WordsEvent, verb="entry.instructed", sentence="gave {subject} an instruction: {text}"):
-    pass
+QuestionAnswered = WordsEvent.define("question.answered", "answered a question about {subject}: {text}")
+EntryInstructed = WordsEvent.define("entry.instructed", "gave {subject} an instruction: {text}")
 
 
 class MessageSent(WordsEvent, verb="message.sent", sentence="wrote to the agent of {subject}: {text}"):
@@ -818,8 +609,7 @@ class EntryAssigned(EntryEvent, verb="entry.assigned", sentence="assigned {subje
         return {"before": str(self.before or "nobody"), "after": str(self.after or "nobody")}
 
 
-class EntrySpecSet(EntryEvent, verb="entry.spec", sentence="changed the spec of {subject}"):
-    pass
+EntrySpecSet = EntryEvent.define("entry.spec", "changed the spec of {subject}")
 
 
 class EntryEdited(EntryEvent, verb="entry.edited", sentence="changed the {fields} of {subject}"):
@@ -831,12 +621,8 @@ class EntryEdited(EntryEvent, verb="entry.edited", sentence="changed the {fields
         return {"fields": ", ".join(name.replace("_", " ") for name in self.fields) or "text"}
 
 
-class EntrySpecFrozen(EntryEvent, verb="entry.spec_frozen", sentence="froze the spec of {subject}"):
-    pass
-
-
-class EntryReverified(EntryEvent, verb="entry.reverify", sentence="requested to verify {subject} again"):
-    pass
+EntrySpecFrozen = EntryEvent.define("entry.spec_frozen", "froze the spec of {subject}")
+EntryReverified = EntryEvent.define("entry.reverify", "requested to verify {subject} again")
 
 
 class EntryDependenciesSet(
@@ -855,26 +641,22 @@ class EntryDispatchRequested(EntryEvent, verb="entry.dispatch", sentence="reques
     session: str | None
 
 
-class EntrySplit(EntryEvent, verb="entry.split", sentence="split {subject} into {children}"):
+class EntrySplit(EntryEvent, verb="entry.split", sentence="split {subject} into {count:entry/entries}"):
     """`children`: the ids of the first 50."""
 
     count: int
     children: Sequence[str]
 
-    def words(self) -> dict[str, str]:
-        return super().words() | {"children": counted(self.count, "entry", "entries")}
+
+EntryRejoined = EntryEvent.define("entry.rejoined", "undid the split of {subject}")
 
 
-class EntryRejoined(EntryEvent, verb="entry.rejoined", sentence="undid the split of {subject}"):
-    pass
-
-
-class EntryDeleted(EntryEvent, verb="entry.deleted", sentence="deleted {subject} from the backlog"):
+class EntryRemoval(EntryEvent):
     title: str
 
 
-class EntryRestored(EntryEvent, verb="entry.restored", sentence="put {subject} back on the backlog"):
-    title: str
+EntryDeleted = EntryRemoval.define("entry.deleted", "deleted {subject} from the backlog")
+EntryRestored = EntryRemoval.define("entry.restored", "put {subject} back on the backlog")
 
 
 class BacklogFinished(
@@ -908,46 +690,39 @@ class LocksReleased(ActivityEvent, verb="locks.released", sentence="released the
     paths: Sequence[str] = optional(default=())
 
 
-class HoldSettled(ActivityEvent, verb="hold.settled", sentence="settled the orphaned reservation of an ended session"):
-    pass
+HoldSettled = ActivityEvent.define("hold.settled", "settled the orphaned reservation of an ended session")
 
 
-class HostCounted(ActivityEvent, verb="hold.counted", sentence="booked what {host} counted for a session: {requests} more"):
+class HostCounted(
+    ActivityEvent, verb="hold.counted", sentence="booked what {host} counted for a session: {requests:request/requests} more"
+):
     """The host was away when the session ended; the rest of the reservation is free."""
 
     host: str
     requests: int
 
-    def words(self) -> dict[str, str]:
-        return super().words() | {"requests": counted(self.requests, "request", "requests")}
-
 
 class HostGivenUp(
-    ActivityEvent, verb="hold.estimated", sentence="charged an estimate for a session on {host}, which is away: {amount}"
+    ActivityEvent, verb="hold.estimated", sentence="charged an estimate for a session on {host}, which is away: {amount_usd:usd}"
 ):
     host: str
     amount_usd: float
 
-    def words(self) -> dict[str, str]:
-        return super().words() | {"amount": amount(self.amount_usd)}
 
-
-class SharesFunded(BudgetEvent, verb="budget.funded", sentence="gave {changed} without a budget their share of the plan"):
+class SharesFunded(
+    BudgetEvent, verb="budget.funded", sentence="gave {changed:entry/entries} without a budget their share of the plan"
+):
     changed: int
     spare_usd: float
 
-    def words(self) -> dict[str, str]:
-        return super().words() | {"changed": counted(self.changed, "entry", "entries")}
-
 
 class SharesReclaimed(
-    BudgetEvent, verb="budget.made_room", sentence="reclaimed {freed} from {changed} to fund first rounds of other entries"
+    BudgetEvent,
+    verb="budget.made_room",
+    sentence="reclaimed {freed_usd:usd} from {changed:entry/entries} to fund first rounds of other entries",
 ):
     changed: int
     freed_usd: float
-
-    def words(self) -> dict[str, str]:
-        return super().words() | {"changed": counted(self.changed, "entry", "entries"), "freed": amount(self.freed_usd)}
 
 
 class WorkspaceCreated(ActivityEvent, verb="workspace.created", sentence="created the workspace {name}"):
@@ -964,8 +739,7 @@ class WorkspaceConfigured(ActivityEvent, verb="workspace.configured", sentence="
         return {"keys": ", ".join(map(str, self.keys)) or "nothing"}
 
 
-class WorkspaceDeleted(ActivityEvent, verb="workspace.deleted", sentence="deleted this workspace"):
-    pass
+WorkspaceDeleted = ActivityEvent.define("workspace.deleted", "deleted this workspace")
 
 
 class DigestSent(

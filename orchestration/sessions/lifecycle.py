@@ -29,6 +29,7 @@ from orchestration.sessions.ending import Ending, Verdict
 from orchestration.sessions.tracing import phase_history
 from workspaces import activity
 from workspaces.access import MUSTER, Caller
+from workspaces.activity.events import ActivityEvent
 from workspaces.errors import NotFound
 from workspaces.machine import disk, release
 from workspaces.models import Event
@@ -219,7 +220,7 @@ def _want_stop(
     return len(chosen)
 
 
-def _stop_event(session: Session) -> events.RunStopRequested | events.SessionStopRequested:
+def _stop_event(session: Session) -> ActivityEvent:
     return events.RunStopRequested() if session.is_run else events.SessionStopRequested(entry=session.owner_id)
 
 

@@ -7,14 +7,17 @@ of the API: they never change.
 import dataclasses
 import inspect
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from string import Formatter
-from typing import Any, ClassVar, Literal, Self, Union, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, Union, cast, dataclass_transform, get_args, get_origin, get_type_hints
 
 Page = Literal["workspace", "entry", "session", "review", "budget", "run"]
 SUBJECT = "subject"
 TEST = "muster.test"
 """The type of a test message: no event of the log has it."""
+
+formats: dict[str, Callable[[Any], str]] = {}
+"""By their names in a sentence. Filled by the layers above, which know amounts."""
 
 _by_verb: dict[str, type["ActivityEvent"]] = {}
 
@@ -52,9 +55,10 @@ class ActivityEvent:
     """A subclass with a `verb` is registered under it; one without is a base for others. Its annotations are its fields, as in a dataclass:
     to generate 150 of those took every process and command a tenth of a second.
 
-    `sentence` continues the actor's name. Its fields stand in braces; `{subject}` is a link to the entry or review. `notice` is the title
-    of a notification; without one, channels cannot subscribe, nor when it is `addressed`: its writer chooses the channel.
-    `page` is where a notification leads, `symbol` a name of the icon sprite.
+    `sentence` continues the actor's name. Its fields stand in braces, with `{count:entry/entries}` for a number and its noun, and
+    `{amount_usd:usd}` for an amount; `{subject}` is a link to the entry or review. `notice` is the title of a notification; without
+    one, channels cannot subscribe, nor when it is `addressed`: its writer chooses the channel. `page` is where a notification leads,
+    `symbol` a name of the icon sprite.
     """
 
     verb: ClassVar[str] = ""
@@ -84,6 +88,11 @@ class ActivityEvent:
             if verb in _by_verb:
                 raise ValueError(f"{verb} is registered already, as {_by_verb[verb].__qualname__}")
             _by_verb[verb] = cls
+
+    @classmethod
+    def define(cls, verb: str, sentence: str, **traits: Any) -> type[Self]:
+        """A subclass without fields of its own. The traits are those of a class statement."""
+        return cast(type[Self], types.new_class(verb, (cls,), {"verb": verb, "sentence": sentence} | traits))
 
     def __init__(self, **values: Any) -> None:
         """Raises TypeError where a field lacks its value, or there is no such field."""
@@ -125,11 +134,11 @@ class ActivityEvent:
     def pieces(self) -> Iterator[str | None]:
         """The sentence in parts; None stands for its subject."""
         words = self.words()
-        for text, name, _, _ in Formatter().parse(self.sentence):
+        for text, name, spec, _ in Formatter().parse(self.sentence):
             if text:
                 yield text
             if name is not None:
-                yield None if name == SUBJECT else words[name]
+                yield None if name == SUBJECT else _formatted(getattr(self, name), spec) if spec else words[name]
 
 
 def lookup(verb: str) -> type[ActivityEvent] | None:
@@ -155,6 +164,11 @@ def plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return "—" if value is None else str(value)
+
+
+def _formatted(value: Any, spec: str) -> str:
+    singular, slash, plural = spec.partition("/")
+    return formats[spec](value) if spec in formats else counted(value, singular, plural) if slash else format(value, spec)
 
 
 def counted(number: int, singular: str, plural: str) -> str:
@@ -198,8 +212,7 @@ class ChannelRemoved(ChannelEvent, verb="channel.removed", sentence="removed the
     enabled: bool
 
 
-class ChannelSwitchedOff(ChannelEvent, verb="channel.switched_off", sentence="switched off the channel {name}"):
-    pass
+ChannelSwitchedOff = ChannelEvent.define("channel.switched_off", "switched off the channel {name}")
 
 
 class DeliveryRetried(ActivityEvent, verb="delivery.retried", sentence="sent a notification to {name} again"):
@@ -214,88 +227,43 @@ class TokenEvent(ActivityEvent):
     expires_at: str | None
 
 
-class TokenCreated(TokenEvent, verb="token.created", sentence="created the token {name}"):
-    pass
-
-
-class TokenChanged(TokenEvent, verb="token.changed", sentence="changed the token {name}"):
-    pass
-
-
-class TokenRevoked(TokenEvent, verb="token.revoked", sentence="revoked the token {name}"):
-    pass
+TokenCreated = TokenEvent.define("token.created", "created the token {name}")
+TokenChanged = TokenEvent.define("token.changed", "changed the token {name}")
+TokenRevoked = TokenEvent.define("token.revoked", "revoked the token {name}")
 
 
 class PersonEvent(ActivityEvent):
     user: str
 
 
-class PersonMade(PersonEvent, verb="person.made", sentence="created the account of {user} on this server"):
-    pass
-
-
-class PersonLetIn(PersonEvent, verb="person.let_in", sentence="allowed {user} to log in again"):
-    pass
-
-
-class PersonShutOut(PersonEvent, verb="person.shut_out", sentence="deactivated the login of {user}"):
-    pass
-
-
-class PersonMadeServerAdmin(PersonEvent, verb="person.server_admin", sentence="made {user} admin of the whole server"):
-    pass
-
-
-class PersonNoServerAdmin(
-    PersonEvent, verb="person.no_server_admin", sentence="removed {user} from the admins of the whole server"
-):
-    pass
-
-
-class PersonRenamed(PersonEvent, verb="person.renamed", sentence="changed the name or the address of {user}"):
-    pass
-
-
-class PersonLoggedIn(PersonEvent, verb="person.logged_in", sentence="logged in by single sign-on"):
-    pass
-
-
-class PersonLoginRefused(PersonEvent, verb="person.login_refused", sentence="was refused by single sign-on"):
-    pass
-
-
-class PersonLoginOver(PersonEvent, verb="person.login_over", sentence="ended the login of {user}"):
-    pass
-
-
-class SecondFactorOn(PersonEvent, verb="person.second_factor_on", sentence="set up a second factor"):
-    pass
-
-
-class SecondFactorOff(PersonEvent, verb="person.second_factor_off", sentence="removed the second factor"):
-    pass
+PersonMade = PersonEvent.define("person.made", "created the account of {user} on this server")
+PersonLetIn = PersonEvent.define("person.let_in", "allowed {user} to log in again")
+PersonShutOut = PersonEvent.define("person.shut_out", "deactivated the login of {user}")
+PersonMadeServerAdmin = PersonEvent.define("person.server_admin", "made {user} admin of the whole server")
+PersonNoServerAdmin = PersonEvent.define("person.no_server_admin", "removed {user} from the admins of the whole server")
+PersonRenamed = PersonEvent.define("person.renamed", "changed the name or the address of {user}")
+PersonLoggedIn = PersonEvent.define("person.logged_in", "logged in by single sign-on")
+PersonLoginRefused = PersonEvent.define("person.login_refused", "was refused by single sign-on")
+PersonLoginOver = PersonEvent.define("person.login_over", "ended the login of {user}")
+SecondFactorOn = PersonEvent.define("person.second_factor_on", "set up a second factor")
+SecondFactorOff = PersonEvent.define("person.second_factor_off", "removed the second factor")
 
 
 class PasskeyEvent(PersonEvent):
     name: str
 
 
-class PasskeyAdded(PasskeyEvent, verb="person.passkey_added", sentence="added the passkey {name}"):
-    pass
+PasskeyAdded = PasskeyEvent.define("person.passkey_added", "added the passkey {name}")
+PasskeyRemoved = PasskeyEvent.define("person.passkey_removed", "removed the passkey {name}")
 
 
-class PasskeyRemoved(PasskeyEvent, verb="person.passkey_removed", sentence="removed the passkey {name}"):
-    pass
-
-
-class GroupRoleSet(ActivityEvent, verb="group.role", sentence="gave the group {group} the role {role}"):
+class GroupEvent(ActivityEvent):
     group: str
     role: str
 
 
-class GroupRoleRemoved(ActivityEvent, verb="group.removed", sentence="took the role {role} from the group {group}"):
-    group: str
-    role: str
+GroupRoleSet = GroupEvent.define("group.role", "gave the group {group} the role {role}")
+GroupRoleRemoved = GroupEvent.define("group.removed", "took the role {role} from the group {group}")
 
 
 class MemberAdded(PersonEvent, verb="member.added", sentence="added {user} to this workspace with the role {role}"):

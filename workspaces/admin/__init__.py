@@ -2,10 +2,11 @@
 
 - `base`: what every page has in common
 - `fixes`: actions with a dry run
-- `models`: workspaces, members, tokens, activity, channels
+- `models`: workspaces, members, tokens
+- `history`: what no form changes, a line a model
 - `people`: users
 """
 
-from workspaces.admin import models
+from workspaces.admin import history, models, people
 
-__all__ = ["models"]
+__all__ = ["history", "models", "people"]

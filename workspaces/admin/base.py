@@ -100,6 +100,37 @@ class ReadOnly(Base):
         return False
 
 
+def readonly(
+    model: type[Model],
+    columns: str | Sequence[Any],
+    filters: str | Sequence[Any] = "",
+    search: str = "",
+    hint: str | None = None,
+    *,
+    fields: str | Sequence[Any] = "",
+    ordering: str = "-id",
+    **options: Any,
+) -> None:
+    """Register `model` as history. A text names fields, with spaces between them. A list joins the relations among its columns, and
+    has `hint` below its search. A row's page shows `fields`, or all. Further options are ModelAdmin's own."""
+    columns = _words(columns)
+    relations = {field.name for field in model._meta.fields if field.is_relation}
+    options = {
+        "list_display": columns,
+        "list_filter": _words(filters),
+        "list_select_related": [name for name in columns if name in relations],
+        "search_fields": search.split(),
+        "search_help_text": hint,
+        "fields": _words(fields) or None,
+        "ordering": ordering.split(),
+    } | options
+    admin.site.register(model, ReadOnly, **options)
+
+
+def _words(names: str | Sequence[Any]) -> Sequence[Any]:
+    return names.split() if isinstance(names, str) else names
+
+
 class ReasonForm(forms.ModelForm):
     """Each field carries the value that the form showed: only fields that the person changed count as changed, so that a form that was
     open for an hour reverts no change that others made meanwhile.

@@ -1,4 +1,4 @@
-"""Workspaces, members, tokens and activity on the admin site."""
+"""Workspaces, members and tokens on the admin site."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,33 +10,11 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from workspaces.access import Caller
-from workspaces.admin import people as admin_people
-from workspaces.admin.base import Editable, ReadOnly, ReasonForm
+from workspaces.admin.base import Editable, ReasonForm
 from workspaces.admin.fixes import Fix, Line, Outlook
 from workspaces.errors import Invalid
-from workspaces.models import (
-    AS_OWNER,
-    ApiToken,
-    Channel,
-    ChannelVerb,
-    Delivery,
-    DeviceLogin,
-    Digest,
-    Event,
-    FailedLogin,
-    Membership,
-    Passkey,
-    Preferences,
-    QueueMark,
-    RecoveryCode,
-    Role,
-    SavedView,
-    SecondFactor,
-    Workspace,
-)
+from workspaces.models import AS_OWNER, ApiToken, Membership, Role, Workspace
 from workspaces.people import members, tokens
-
-__all__ = ["admin_people"]  # registers its models
 
 
 @admin.register(Workspace)
@@ -216,139 +194,3 @@ class ApiTokenAdmin(Editable):
     def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "title": "New token", "opts": self.opts, "token": obj}
         return TemplateResponse(request, "admin/token_made.html", context)
-
-
-@admin.register(DeviceLogin)
-class DeviceLoginAdmin(ReadOnly):
-    list_display = ["client", "address", "state", "user", "created_at", "expires_at"]
-    list_filter = ["state"]
-    list_select_related = ["user"]
-    search_fields = ["=address", "=user__username"]
-    ordering = ["-id"]
-    exclude = ["digest", "user_code"]
-
-
-@admin.register(SecondFactor)
-class SecondFactorAdmin(ReadOnly):
-    list_display = ["user", "confirmed_at"]
-    list_select_related = ["user"]
-    search_fields = ["=user__username"]
-    ordering = ["user__username"]
-    exclude = ["sealed_key", "handle"]
-
-
-@admin.register(Passkey)
-class PasskeyAdmin(ReadOnly):
-    list_display = ["name", "factor", "host", "created_at", "last_used_at"]
-    list_select_related = ["factor__user"]
-    search_fields = ["=factor__user__username", "name"]
-    ordering = ["-id"]
-    exclude = ["credential_id", "public_key"]
-
-
-@admin.register(RecoveryCode)
-class RecoveryCodeAdmin(ReadOnly):
-    list_display = ["id", "factor"]
-    list_select_related = ["factor__user"]
-    search_fields = ["=factor__user__username"]
-    ordering = ["-id"]
-    exclude = ["digest"]
-
-
-@admin.register(Preferences)
-class PreferencesAdmin(ReadOnly):
-    """People change their own on their account's page."""
-
-    list_display = ["user", "time_zone", "theme", "density", "shortcuts"]
-    list_filter = ["theme", "density"]
-    list_select_related = ["user"]
-    search_fields = ["user__username", "=time_zone"]
-    ordering = ["user__username"]
-
-
-@admin.register(QueueMark)
-class QueueMarkAdmin(ReadOnly):
-    list_display = ["key", "user", "aside_until", "at"]
-    list_select_related = ["user"]
-    ordering = ["-id"]
-
-
-@admin.register(SavedView)
-class SavedViewAdmin(ReadOnly):
-    """Operators change views on the page of entries."""
-
-    list_display = ["name", "workspace", "query", "created_at", "created_by"]
-    list_filter = ["workspace"]
-    list_select_related = ["workspace"]
-    search_fields = ["name", "=created_by"]
-    ordering = ["-id"]
-
-
-@admin.register(FailedLogin)
-class FailedLoginAdmin(ReadOnly):
-    list_display = ["key", "tries", "since"]
-    ordering = ["-since"]
-
-
-@admin.register(Event)
-class EventAdmin(ReadOnly):
-    list_display = ["at", "actor", "actor_kind", "verb", "object_id", "reason", "workspace"]
-    list_filter = ["actor_kind", "at", "workspace"]
-    list_select_related = ["workspace"]
-    list_defer = ["data"]
-    search_fields = ["=object_id", "^verb", "=actor", "=request_id"]
-    search_help_text = "An object's id, a request's id, who did it, or how the verb begins."
-    ordering = ["-id"]
-
-
-@admin.register(Channel)
-class ChannelAdmin(ReadOnly):
-    """Admins change channels on the notices page. The sealed secret is never shown."""
-
-    list_display = ["name", "kind", "workspace", "enabled", "failures_in_a_row", "rests_until", "created_at"]
-    list_filter = ["kind", "enabled", "workspace"]
-    list_select_related = ["workspace"]
-    search_fields = ["=id", "name", "=created_by"]
-    ordering = ["-created_at", "id"]
-    fields = [
-        "id",
-        "name",
-        "kind",
-        "workspace",
-        "target",
-        "enabled",
-        "off_because",
-        "failures_in_a_row",
-        "rests_until",
-        "created_at",
-        "created_by",
-    ]
-
-
-@admin.register(ChannelVerb)
-class ChannelVerbAdmin(ReadOnly):
-    list_display = ["channel", "verb"]
-    list_filter = ["verb"]
-    list_select_related = ["channel"]
-    search_fields = ["=channel__id", "^verb"]
-    ordering = ["-id"]
-
-
-@admin.register(Digest)
-class DigestAdmin(ReadOnly):
-    list_display = ["channel", "frequency", "hour", "time_zone", "due_at"]
-    list_filter = ["frequency"]
-    list_select_related = ["channel"]
-    search_fields = ["=channel__id", "channel__name"]
-    ordering = ["due_at", "channel"]
-    fields = ["channel", "frequency", "hour", "time_zone", "due_at"]
-
-
-@admin.register(Delivery)
-class DeliveryAdmin(ReadOnly):
-    list_display = ["id", "channel", "event", "state", "attempts", "status", "took_ms", "created_at", "tried_at", "due_at"]
-    list_filter = ["state", "created_at", "channel__workspace"]
-    list_select_related = ["channel", "event"]
-    search_fields = ["=channel__id", "=event__object_id"]
-    ordering = ["-id"]
-    fields = ["id", "channel", "event", "state", "attempts", "status", "answer", "took_ms", "created_at", "tried_at", "due_at"]

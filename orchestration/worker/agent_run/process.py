@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,8 @@ from orchestration.proposals import roles
 from orchestration.sessions import Superseded, conversations, supervise
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.folders.session_dir import SessionDir
-from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.reservations import Growth
-from orchestration.sessions.sandbox import Sandboxes, Started, network_sentence
+from orchestration.sessions.sandbox import Started, network_sentence
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker import agents
@@ -37,9 +36,9 @@ from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared import telemetry_endpoint
 from orchestration.worker.agents.shared.events import Failure, Finished
 from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread, record_name
+from orchestration.worker.preparing.workbench import SessionContext
 from workspaces.models import Role as TokenRole
 from workspaces.people import tokens
-from workspaces.secrets.masking import Mask
 from workspaces.secrets.sealing import Sealed
 
 PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"} | {
@@ -83,30 +82,46 @@ class AgentRun:
         return self.finished.summary if self.finished else ""
 
 
-def run(
-    session: Session,
-    stop_flags: StopFlags,
-    writer: log_chunks.Writer,
-    agent: Agent,
-    role: Role,
-    directory: SessionDir,
-    *,
-    prompt: str,
-    cwd: Path,
-    sandboxes: Sandboxes,
-    scratch: Path,
-    limit: int,
-    growth: Growth | None = None,
-    most: int | None = None,
-    turn: int = 1,
-    mail: Mail | None = None,
-    round_id: int = 0,
-    progress_watch: ProgressWatch | None = None,
-) -> AgentRun:
-    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `sandboxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `most`: that of its role, where its reservation covers less. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: what its prompt has of people, in the round `round_id`; None: it has nobody to ask. `progress_watch`: for signs that its round leads nowhere."""
-    module, record = agents.for_kind(agent.kind), record_name(role, turn)
-    directory.agent_for(record).write_text(agent.model_dump_json(exclude={"env"}), encoding="utf-8")
-    telemetry_log, mailbox = TelemetryLog(directory.record_for(record).telemetry), None
+@dataclass(frozen=True)
+class Invocation:
+    """One process of an agent. `cwd`: its working copy on the host. `limit`: micro-USD for it alone. `most`: that of its role, where its
+    reservation covers less. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: the people's words in its prompt,
+    in the round `round_id`; None: it has nobody to ask."""
+
+    context: SessionContext
+    agent: Agent
+    role: Role
+    prompt: str
+    _: KW_ONLY
+    cwd: Path
+    scratch: Path
+    limit: int
+    growth: Growth | None = None
+    most: int | None = None
+    turn: int = 1
+    mail: Mail | None = None
+    round_id: int = 0
+    progress_watch: ProgressWatch | None = None
+
+    @property
+    def session(self) -> Session:
+        return self.context.session
+
+    @property
+    def directory(self) -> SessionDir:
+        return self.context.bench.directory
+
+    @property
+    def record(self) -> str:
+        return record_name(self.role, self.turn)
+
+
+def run(given: Invocation) -> AgentRun:
+    """Run the agent until it ends or is stopped."""
+    session, directory, module = given.session, given.directory, agents.for_kind(given.agent.kind)
+    stop_flags, writer = given.context.stop_flags, given.context.writer
+    directory.agent_for(given.record).write_text(given.agent.model_dump_json(exclude={"env"}), encoding="utf-8")
+    telemetry_log, mailbox = TelemetryLog(directory.record_for(given.record).telemetry), None
 
     def on_record(name: str, attributes: Mapping[str, Any]) -> None:
         telemetry_log.append(name, attributes)
@@ -115,47 +130,47 @@ def run(
     def after_tool(payload: Mapping[str, Any]) -> tuple[str, str]:
         return mailbox.after_tool(payload) if mailbox is not None else ("", "")
 
-    with _telemetry_endpoint(session, agent, role, cwd, sandboxes.cwd(cwd), on_record, after_tool) as url, ExitStack() as ends:
+    with _telemetry_endpoint(given, on_record, after_tool) as url, ExitStack() as ends:
         try:
-            served = ends.enter_context(_serving(session, agent, role, directory, record, (limit, most or limit), growth))
-            task = _task(session, served, role, directory, prompt=prompt, cwd=sandboxes.cwd(cwd), url=url, folder=cwd, turn=turn)
+            served = ends.enter_context(_serving(given))
+            task = _task(given, served, url)
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
             return _failed_start(str(problem))
-        mailbox = _mailbox(session, directory, writer.mask, record, mail, round_id)
-        parts = (task, CATEGORIES[role], writer.mask, growth, mailbox, progress_watch, served.access)
+        mailbox = _mailbox(given)
+        parts = (task, CATEGORIES[given.role], writer.mask, given.growth, mailbox, given.progress_watch, served.access)
         listener = UsageListener(session, stop_flags, module.reader(task), *parts)
-        _keep(session, task, launch, writer, url, on_record)
-        job = _supervised(launch, task, _started(launch, task, served, directory, sandboxes, scratch, writer))
+        _keep(given, task, launch, url, on_record)
+        job = _supervised(launch, task, _started(given, served, task, launch))
         ended = supervise.run(session, directory, job, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick)
         listener.end(ended.exit_code)
     return _with_mail(_result(session, stop_flags, listener, ended, task), mailbox)
 
 
-def _serving(
-    session: Session, agent: Agent, role: Role, directory: SessionDir, record: str, limits: tuple[int, int], growth: Growth | None
-) -> AbstractContextManager[gateway_access.Served]:
-    money = gateway_access.Money(CATEGORIES[role], *limits, growth.ceiling if growth else None)
-    return gateway_access.serving(session, agent, role, money, directory.access_for(record))
+def _serving(given: Invocation) -> AbstractContextManager[Served]:
+    ceiling = given.growth.ceiling if given.growth else None
+    money = gateway_access.Money(CATEGORIES[given.role], given.limit, given.most or given.limit, ceiling)
+    return gateway_access.serving(given.session, given.agent, given.role, money, given.directory.access_for(given.record))
 
 
-def _mailbox(
-    session: Session, directory: SessionDir, mask: Mask, record: str, mail: Mail | None, round_id: int
-) -> Mailbox | None:
-    return None if mail is None else Mailbox(session, directory.questions, mask, record=record, mail=mail, round_id=round_id)
+def _mailbox(given: Invocation) -> Mailbox | None:
+    if given.mail is None:
+        return None
+    session, folder, mask = given.session, given.directory.questions, given.context.writer.mask
+    return Mailbox(session, folder, mask, record=given.record, mail=given.mail, round_id=given.round_id)
 
 
-def _keep(
-    session: Session, task: Task, launch: Launch, writer: log_chunks.Writer, url: str, on_record: telemetry_endpoint.OnRecord
-) -> None:
+def _keep(given: Invocation, task: Task, launch: Launch, url: str, on_record: telemetry_endpoint.OnRecord) -> None:
     """Keep the conversation and what its reader must know, and the tokens of this process out of its log."""
     for known in launch.records:
         on_record(*known)
-    writer.mask.learn({"MUSTER_TOKEN": task.env.get("MUSTER_TOKEN", ""), "of the endpoint": url.rpartition("/")[2]})
+    given.context.writer.mask.learn({"MUSTER_TOKEN": task.env.get("MUSTER_TOKEN", ""), "of the endpoint": url.rpartition("/")[2]})
     if task.thread is not None and task.thread.totals.get("cwd", str(task.cwd)) != str(task.cwd):
-        writer.add("muster", "The conversation began in another folder, inside or outside of a sandbox: a new one begins.")
+        given.context.writer.add(
+            "muster", "The conversation began in another folder, inside or outside of a sandbox: a new one begins."
+        )
     if launch.thread is not None:
-        conversations.keep(session.work_id, task.role, task.agent.kind, launch.thread.id, launch.thread.totals)
+        conversations.keep(given.session.work_id, task.role, task.agent.kind, launch.thread.id, launch.thread.totals)
 
 
 def _with_mail(result: AgentRun, mailbox: Mailbox | None) -> AgentRun:
@@ -170,29 +185,22 @@ def _with_mail(result: AgentRun, mailbox: Mailbox | None) -> AgentRun:
     return result
 
 
-def _started(
-    launch: Launch,
-    task: Task,
-    served: Served,
-    directory: SessionDir,
-    sandboxes: Sandboxes,
-    scratch: Path,
-    writer: log_chunks.Writer,
-) -> Started:
+def _started(given: Invocation, served: Served, task: Task, launch: Launch) -> Started:
     """Its environment and confinement. The log gets a line about its network, where processes differ in that."""
     name = f"{agent_kinds.title(task.agent.kind)} ({task.role})"
-    if sentence := network_sentence(sandboxes.decision, name, behind_gateway=bool(served.access), past=served.past):
-        writer.add("muster", sentence)
-    traits = agents.for_kind(task.agent.kind).TRAITS
-    return sandboxes.start(
+    if sentence := network_sentence(
+        given.context.bench.sandboxes.decision, name, behind_gateway=bool(served.access), past=served.past
+    ):
+        given.context.writer.add("muster", sentence)
+    return given.context.bench.sandboxes.start(
         task.working_copy,
         {**task.env, **launch.env},
-        scratch=scratch,
-        home=task.home if traits.has_home else None,
-        files=directory.files,
+        scratch=given.scratch,
+        home=task.home if agents.for_kind(task.agent.kind).TRAITS.has_home else None,
+        files=given.directory.files,
         logins=_logins(task.agent, task.env),
         endpoint=task.endpoint,
-        questions=directory.questions if "MUSTER_QUESTIONS" in task.env else None,
+        questions=given.directory.questions if "MUSTER_QUESTIONS" in task.env else None,
         behind_gateway=task.agent if served.access else None,
     )
 
@@ -224,13 +232,13 @@ def _supervised(launch: Launch, task: Task, started: Started) -> SupervisedProce
 
 def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, ended: Ended, task: Task) -> AgentRun:
     """The result, after the last usage is booked."""
-    booked = _insist(listener.book)
+    booked = _insist(listener.meter.book)
     rows = Session.of_any_role.annotate(mail=Message.waits(OuterRef("entry_id")))
     session.unpriced_model, has_mail = rows.values_list("unpriced_model", "mail").get(pk=session.pk)
-    if ended.events_cut and not listener.is_metered_by_gateway:
+    if ended.events_cut and not listener.meter.by_gateway:
         _insist(lambda: supervise.try_database(lambda: sessions.write(session, cost_note=_unread_cost(ended))))
     reason = stop_flags.reason or listener.reason or listener.ended_without_money(ended.exit_code)
-    if listener.is_metered_by_gateway and not reason:
+    if listener.meter.by_gateway and not reason:
         supervise.try_database(lambda: listener.compare_reports(ended.exit_code))
     # Output after a stop is no failure of the agent; the reason "failed" means that its failure caused the stop.
     timed_out = ended.cause in ("wall_timeout", "idle_timeout")
@@ -246,7 +254,7 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
         reason=reason,
         finished=listener.finished,
         failure=failure,
-        cost_known=listener.is_metered_by_gateway
+        cost_known=listener.meter.by_gateway
         or (booked and ended.complete and not ended.events_cut and not session.unpriced_model),
         has_mail=has_mail,
         ended_early=listener.ended_early if reason == "doomed" else "",
@@ -260,68 +268,49 @@ def _unread_cost(ended: Ended) -> str:
 
 
 def _telemetry_endpoint(
-    session: Session,
-    agent: Agent,
-    role: Role,
-    cwd: Path,
-    seen: Path,
-    on_record: telemetry_endpoint.OnRecord,
-    after_tool: telemetry_endpoint.AfterTool,
+    given: Invocation, on_record: telemetry_endpoint.OnRecord, after_tool: telemetry_endpoint.AfterTool
 ) -> AbstractContextManager[str]:
     """The URL to which a CLI sends telemetry and its hooks; empty for a plain command."""
-    if not agents.for_kind(agent.kind).TRAITS.binary:
+    session, kind, role = given.session, given.agent.kind, given.role
+    if not agents.for_kind(kind).TRAITS.binary:
         return nullcontext("")
-    home = session_dir.home(session.work_id, agent.kind, role)
-    return telemetry_endpoint.serving(
-        on_record=on_record,
-        may_edit=edit_permission.permission_check(session.entry, role, cwd=cwd, seen=seen, home=home),
-        after_tool=after_tool,
-    )
+    home, seen = session_dir.home(session.work_id, kind, role), given.context.bench.sandboxes.cwd(given.cwd)
+    may_edit = edit_permission.permission_check(session.entry, role, cwd=given.cwd, seen=seen, home=home)
+    return telemetry_endpoint.serving(on_record=on_record, may_edit=may_edit, after_tool=after_tool)
 
 
-def _task(
-    session: Session,
-    served: Served,
-    role: Role,
-    directory: SessionDir,
-    *,
-    prompt: str,
-    cwd: Path,
-    url: str,
-    folder: Path,
-    turn: int,
-) -> Task:
-    agent, extra, limit = served.agent, served.env, served.limit
+def _task(given: Invocation, served: Served, url: str) -> Task:
+    session, directory, role, agent = given.session, given.directory, given.role, served.agent
     prompt_file = directory.prompt_for(role)
-    prompt_file.write_text(prompt, encoding="utf-8", errors="replace")
+    prompt_file.write_text(given.prompt, encoding="utf-8", errors="replace")
     token = "" if session.is_run else _token(session)
     traits = agents.for_kind(agent.kind).TRAITS
-    home = _home(session, agent, role, extra) if traits.has_home else None
+    home = _home(session, agent, role, served.env) if traits.has_home else None
     kept_thread = conversations.find(session.work_id, role, agent.kind) if traits.resumes else None
     return Task(
         agent=agent,
         role=role,
-        prompt=prompt,
+        prompt=given.prompt,
         prompt_file=prompt_file,
-        cwd=cwd,
+        cwd=given.context.bench.sandboxes.cwd(given.cwd),
         home=home or directory.folder,
         env=session_dir.environment(
             session,
             directory,
             phase=PHASES[role],
-            extra=extra,
+            extra=served.env,
             token=token,
-            limit=limit,
+            limit=served.limit,
             home=home,
             prompt=prompt_file,
             questions=directory.questions if role == "implement" else None,
         ),
         session_id=session.pk,
-        limit=limit,
+        limit=served.limit,
         endpoint=url,
         thread=Thread(*kept_thread) if kept_thread else None,
-        folder=folder,
-        turn=turn,
+        folder=given.cwd,
+        turn=given.turn,
         output_tokens=served.output_tokens,
     )
 

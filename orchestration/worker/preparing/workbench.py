@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from orchestration import configuration
 from orchestration.configuration import Agent, Config, secrets
@@ -16,7 +16,9 @@ from orchestration.repositories.shared_branch import SharedBranch
 from orchestration.sessions import sandbox
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.folders.session_dir import SessionDir
+from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import Sandboxes, Started
+from orchestration.sessions.stop_flags import StopFlags
 from orchestration.verdicts import checks_hash
 from orchestration.worker import agents
 from orchestration.worker.agents.shared.interface import Traits
@@ -60,6 +62,20 @@ class SessionBench(Workbench):
     def start(self, working_copy: Path, env: Mapping[str, str]) -> Started:
         """The environment, sandbox and limits with which a command of the workspace starts in this working copy."""
         return self.sandboxes.start(working_copy, env, scratch=self.scratch(working_copy), files=self.directory.files)
+
+
+class SessionContext(Protocol):
+    """The parts of a round's context, or of a run's place, that a session's agents and commands need."""
+
+    @property
+    def session(self) -> Session: ...
+    @property
+    def bench(self) -> SessionBench: ...
+    @property
+    def stop_flags(self) -> StopFlags: ...
+    @property
+    def writer(self) -> log_chunks.Writer: ...
+    def check_stop_requests(self) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import agents, endings
 from orchestration.worker.agent_run import outcomes, process
-from orchestration.worker.agent_run.process import AgentRun
+from orchestration.worker.agent_run.process import AgentRun, Invocation
 from orchestration.worker.agents.shared import interface
 from orchestration.worker.agents.shared.json_values import without_unstorable
 from orchestration.worker.endings import Facts
@@ -146,21 +146,9 @@ def _repair_prompt(place: Place, problems: Sequence[str], *, prompt: str, text: 
 
 
 def _run_agent(place: Place, prompt: str, turn: int) -> AgentRun:
-    directory = session_dir.prepare_run(place.session)
-    return process.run(
-        place.session,
-        place.stop_flags,
-        place.writer,
-        place.agent,
-        _name(place.session),
-        directory,
-        prompt=prompt,
-        cwd=place.cwd,
-        sandboxes=place.bench.sandboxes,
-        scratch=directory.private / place.session.role,
-        limit=metering.left(place.session),
-        turn=turn,
-    )
+    scratch = session_dir.prepare_run(place.session).private / place.session.role
+    role, limit = _name(place.session), metering.left(place.session)
+    return process.run(Invocation(place, place.agent, role, prompt, cwd=place.cwd, scratch=scratch, limit=limit, turn=turn))
 
 
 def _name(session: Session) -> interface.Role:

@@ -9,7 +9,7 @@ from orchestration.models import Round
 from orchestration.sessions import conversations, metering, preemption, reservations
 from orchestration.worker.agent_run import process
 from orchestration.worker.agent_run.doomed_rounds import ProgressWatch
-from orchestration.worker.agent_run.process import AgentRun
+from orchestration.worker.agent_run.process import AgentRun, Invocation
 from orchestration.worker.agents.shared.interface import MAX_TURNS
 from orchestration.worker.steps.context import RoundContext
 
@@ -74,16 +74,12 @@ def _run_agent(context: RoundContext, prompt: str, mail: Mail, *, turn: int = 1)
     """`mail`: of the prompt, as far as it is new."""
     session, bench = context.session, context.bench
     delivery.give(mail, context.round.pk)
-    agent_run = process.run(
-        session,
-        context.stop_flags,
-        context.writer,
+    invocation = Invocation(
+        context,
         bench.config.agent,
         "implement",
-        bench.directory,
-        prompt=prompt,
+        prompt,
         cwd=context.worktree.path,
-        sandboxes=bench.sandboxes,
         scratch=bench.private_home,
         limit=metering.left(session),
         growth=reservations.growth_of(session, bench.config),
@@ -92,6 +88,7 @@ def _run_agent(context: RoundContext, prompt: str, mail: Mail, *, turn: int = 1)
         round_id=context.round.pk,
         progress_watch=context.progress_watch,
     )
+    agent_run = process.run(invocation)
     if context.progress_watch is not None:
         context.progress_watch.close()
     return agent_run

@@ -17,6 +17,7 @@ from orchestration.sessions import review_money, rounds
 from orchestration.sessions.review_money import MIN_LIMIT, JudgeMoney
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.outcomes import NoVerdict
+from orchestration.worker.agent_run.process import Invocation
 from orchestration.worker.agents.shared.interface import Role
 from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.steps import agent_verdicts, prompts
@@ -103,22 +104,9 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
 
 def _ask(context: RoundContext, agent: Agent, request: _Request, checkout: Path, money: JudgeMoney) -> _Answer:
     """Raises SessionOver where the session must end."""
-    began = time.monotonic()
-    bench = context.bench
-    agent_run = process.run(
-        context.session,
-        context.stop_flags,
-        context.writer,
-        agent,
-        request.role,
-        bench.directory,
-        prompt=request.text,
-        cwd=checkout,
-        sandboxes=bench.sandboxes,
-        scratch=bench.scratch(checkout, request.role),
-        limit=money.covered,
-        most=money.most,
-    )
+    began, scratch = time.monotonic(), context.bench.scratch(checkout, request.role)
+    task = (context, agent, request.role, request.text)
+    agent_run = process.run(Invocation(*task, cwd=checkout, scratch=scratch, limit=money.covered, most=money.most))
     if not agent_run.cost_known:
         sessions.forget_price(context.session)
     seconds, text = time.monotonic() - began, agent_run.summary

@@ -2,45 +2,27 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from django.conf import settings
 
 from orchestration.configuration import Check, Command, gateway_use
-from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import supervise
 from orchestration.sessions.folders import session_dir
-from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.judging.checks import CannotJudge, OnLine
-from orchestration.worker.preparing.workbench import SessionBench
+from orchestration.worker.preparing.workbench import SessionContext
 
 SETUP_TIMEOUT_S = 1800
 OF_ENTRY = ("MUSTER_ENTRY_ID", "MUSTER_SESSION_ID", "MUSTER_ROUND", "MUSTER_SPEC_FILE", "MUSTER_PROMPT_FILE")
-
-
-class CommandContext(Protocol):
-    """The parts of a round's context, or of a run's place, that a session's commands need."""
-
-    @property
-    def session(self) -> Session: ...
-    @property
-    def bench(self) -> SessionBench: ...
-    @property
-    def stop_flags(self) -> StopFlags: ...
-    @property
-    def writer(self) -> log_chunks.Writer: ...
-    def check_stop_requests(self) -> None: ...
 
 
 @dataclass(frozen=True)
 class SessionRunner:
     """`label`: marks the lines in the log. `with_entry`: whether the commands get the variables of the entry; on a base they do not."""
 
-    context: CommandContext
+    context: SessionContext
     label: str = ""
     with_entry: bool = True
 

@@ -99,11 +99,11 @@ class Crew:
             sessions.conclude(session, sessions.Ending(Session.Outcome.OUT_OF_MONEY, "out of money"))
             return
         self._usage += 1
-        listener._growth_retry_s = 0.0  # some seconds later
+        listener.meter._growth_retry_s = 0.0  # some seconds later
         listener._handle(Usage(str(self._usage), amount))
         self.need[seq] -= amount
-        if self.need[seq] > 0 and listener._used_up_at is not None:
-            listener._used_up_at -= 1  # in the middle of its next request
+        if self.need[seq] > 0 and listener.meter._used_up_at is not None:
+            listener.meter._used_up_at -= 1  # in the middle of its next request
             self._look_again(listener)
         if self.need[seq] <= 0:
             verdict = Verdict(passed=True, score=1.0, findings=[])
@@ -112,5 +112,5 @@ class Crew:
 
     @staticmethod
     def _look_again(listener: UsageListener) -> None:
-        listener._growth_tried_at = 0.0
-        listener._check_money()
+        listener.meter._growth_tried_at = 0.0
+        listener.meter.check()

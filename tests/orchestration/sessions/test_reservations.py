@@ -180,7 +180,7 @@ def test_a_reservation_that_started_short_grows_with_new_money() -> None:
     spend(listener, 1, "1.2")
     assert amount(session) == usd(2)
     type(project(workspace)).objects.update(max_project_spend=usd(50))
-    listener._growth_retry_s = 0.0  # some seconds later
+    listener.meter._growth_retry_s = 0.0  # some seconds later
     spend(listener, 2, "0.3")
     assert amount(session) == usd(3)
 
@@ -233,7 +233,7 @@ def test_without_money_left_requests_become_rarer(django_assert_max_num_queries:
     spend(listener, 1, "0.6")
     with django_assert_max_num_queries(0):
         for _ in range(20):
-            listener._check_money()
+            listener.meter.check()
     assert amount(session) == usd(1) and listener.reason == ""
 
 
@@ -244,7 +244,7 @@ def test_an_agent_that_has_finished_is_not_stopped_for_its_last_request() -> Non
     spend(listener, 1, "1.1")
     assert listener.reason == ""
     listener._finished_at = time.monotonic() - 60
-    listener._check_money()
+    listener.meter.check()
     assert listener.reason == "out_of_money", "it should have ended"
 
 

@@ -130,11 +130,11 @@ def test_nothing_is_asked_for_past_the_ceiling_or_with_plenty_left(make: Make, a
 def test_a_grown_reservation_is_read_at_once(make: Make, session: Session) -> None:
     listener = make(growth=STEPS)
     spent(listener, "a", "0.6")
-    assert Hold.objects.get(session_ref=session.pk).amount == usd(2) and listener._stop_flags.money_left == usd("1.4")
+    assert Hold.objects.get(session_ref=session.pk).amount == usd(2) and listener.stop_flags.money_left == usd("1.4")
     assert session.hold_id is not None
     ledger.extend(session.hold_id, usd(1))
     spent(listener, "b", "0.1")
-    assert listener._stop_flags.money_left == usd("2.3")
+    assert listener.stop_flags.money_left == usd("2.3")
 
 
 @pytest.mark.parametrize("role", ["review", "verify", "plan"])

@@ -14,7 +14,7 @@ from orchestration.configuration import circuit_breaker
 from orchestration.configuration.provider_trouble import ModelAccess
 from orchestration.models import ProviderBreaker, Session
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker.agent_run import usage_listener
+from orchestration.worker.agent_run import meters, usage_listener
 from orchestration.worker.agent_run.usage_listener import UsageListener
 from tests.factories import a_session, a_workspace, an_entry
 from tests.orchestration.worker.agent_run.test_usage_listener import Clock, Scripted
@@ -28,7 +28,8 @@ ITEM = Bounded("anthropic", "claude-sonnet-4-5", 1_000)
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(usage_listener, "time", clock)
+    for module in (usage_listener, meters):
+        monkeypatch.setattr(module, "time", clock)
     return clock
 
 
@@ -52,7 +53,7 @@ def listener(session: Session, access: GatewayAccess, tmp_path: Path, clock: Clo
 def looks(listener: UsageListener, clock: Any) -> str:
     clock.now += 2
     listener.tick()
-    return str(Session.objects.get(pk=listener._session.pk).waiting_for)
+    return str(Session.objects.get(pk=listener.session.pk).waiting_for)
 
 
 def test_its_session_shows_why_until_the_request_is_sent(access: GatewayAccess, listener: UsageListener, clock: Clock) -> None:
@@ -73,7 +74,7 @@ def test_an_agent_that_is_ended_meanwhile_waits_with_its_request(
     listener.end(None)
     assert listener.ended_without_money(None) == ends_as
     assert (listener.last_wait is not None) == waits
-    assert Session.objects.get(pk=listener._session.pk).waiting_for == ""
+    assert Session.objects.get(pk=listener.session.pk).waiting_for == ""
 
 
 @pytest.mark.parametrize(("minutes", "ends"), [(60, True), (-1, False)])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker import agents
 from orchestration.worker.agent_run import process, telemetry_log
-from orchestration.worker.agent_run.process import AgentRun
+from orchestration.worker.agent_run.process import AgentRun, Invocation
 from orchestration.worker.agents import command
 from orchestration.worker.agents.shared.events import Failure
 from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread
@@ -83,8 +84,8 @@ class Room:
         return Ended("exited", 0)
 
     @contextmanager
-    def serve(self, *served: Any) -> Iterator[str]:
-        self.served.append(served[:5])
+    def serve(self, given: Invocation, *_: object) -> Iterator[str]:
+        self.served.append(given.role)
         yield f"http://127.0.0.1:1/{SECRET}"
         self.served.append("over")
 
@@ -94,8 +95,10 @@ class Room:
         env = {"KEY": "sk-of-the-agent"}
         agent = Agent(command="mine", timeout_s=70, idle_timeout_s=30, env=env, credential=credential)
         flags = StopFlags(self.session.pk, self.session.attempt)
-        given = {"prompt": "Do it", "cwd": self.folder, "sandboxes": sandboxes, "scratch": self.folder, "limit": 7, **more}
-        return process.run(self.session, flags, self.writer, agent, role, self.directory, mail=mail, **given)
+        bench: Any = SimpleNamespace(sandboxes=sandboxes, directory=self.directory)
+        context: Any = SimpleNamespace(session=self.session, stop_flags=flags, writer=self.writer, bench=bench)
+        task = {"prompt": "Do it", "cwd": self.folder, "scratch": self.folder, "limit": 7, **more}
+        return process.run(Invocation(context, agent, role, mail=mail, **task))
 
     @property
     def log(self) -> list[str]:
@@ -159,7 +162,7 @@ def test_each_role_runs_with_the_limits_of_its_agent_and_is_booked_where_it_belo
     assert (row.amount, row.category, row.session_ref) == (250_000, category, room.session.pk)
     record = json.loads(room.directory.agent_for(role).read_text())
     assert record["command"] == "mine" and "env" not in record
-    assert [served[2] for served in room.served[:1]] == [role] and room.served[1:] == ["over"]
+    assert room.served == [role, "over"]
 
 
 def test_a_process_without_a_mailbox_has_no_questions(room: Room) -> None:

@@ -33,9 +33,6 @@ def session() -> Session:
     return a_session(an_entry(a_workspace()))
 
 
-BY_REPORT = {"is_metered_by_gateway": False, "ended_without_money": lambda _: ""}
-
-
 def result(session: Session, folder: Path, ended: Ended, *, flag: str = "", books: bool = True, **listener: Any) -> AgentRun:
     flags = StopFlags(session.pk, session.attempt)
     if flag:
@@ -45,8 +42,8 @@ def result(session: Session, folder: Path, ended: Ended, *, flag: str = "", book
         "failure": None,
         "last_wait": None,
         "finished": Finished(True),
-        "book": lambda: books,
-        **BY_REPORT,
+        "meter": SimpleNamespace(by_gateway=False, book=lambda: books),
+        "ended_without_money": lambda _: "",
         **listener,
     }
     return process._result(session, flags, SimpleNamespace(**fields), ended, a_task(folder, kind="codex"))  # type: ignore[arg-type]
@@ -169,9 +166,10 @@ def test_each_role_gets_what_it_needs_and_no_more(
     conversations.keep(session.owner_id, "implement", "codex", "mine", {"input": 5})
     agent = Agent(kind="codex", env={"A": "agent", "B": "agent"})
     served = gateway_access.served(session, agent, role, gateway_access.Money(Category.ENTRY, 7, 7))
-    task = process._task(
-        session, served, role, directory, prompt="Do \udcff it", cwd=tmp_path, url="http://x/y", folder=tmp_path, turn=1
-    )
+    sandboxes = SimpleNamespace(cwd=lambda folder: folder)
+    context: Any = SimpleNamespace(session=session, bench=SimpleNamespace(directory=directory, sandboxes=sandboxes))
+    given = process.Invocation(context, agent, role, prompt="Do \udcff it", cwd=tmp_path, scratch=tmp_path, limit=7)
+    task = process._task(given, served, "http://x/y")
     assert (bool(task.env.get("MUSTER_TOKEN")), "MUSTER_QUESTIONS" in task.env) == (has_token, asks)
     assert (task.env["A"], task.env["B"], task.limit, task.endpoint, task.cwd) == ("secret", "agent", 7, "http://x/y", tmp_path)
     assert (task.home / ".profile").exists() is has_programs and task.prompt_file.read_text() == "Do ? it"

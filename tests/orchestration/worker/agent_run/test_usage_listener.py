@@ -12,7 +12,7 @@ from budget.models import Category, GatewayAccess, LedgerEntry
 from orchestration.models import ProviderBreaker, Session
 from orchestration.sessions.metering import Usage
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker.agent_run import usage_listener
+from orchestration.worker.agent_run import meters, usage_listener
 from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared.events import Discrepancy, Failure, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
@@ -56,7 +56,8 @@ class Scripted:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(usage_listener, "time", clock)
+    for module in (usage_listener, meters):
+        monkeypatch.setattr(module, "time", clock)
     return clock
 
 
@@ -106,7 +107,7 @@ def test_usage_is_booked_once_from_lines_records_and_files(session: Session, lis
     assert sum(LedgerEntry.objects.values_list("amount", flat=True)) == usd("1.50")
     assert set(LedgerEntry.objects.values_list("category", flat=True)) == {"entry"}
     assert not ProviderBreaker.objects.exists(), "its provider responds"
-    assert listener._stop_flags.money_left == usd("3.50") and listener.reason == ""
+    assert listener.stop_flags.money_left == usd("3.50") and listener.reason == ""
 
 
 def test_usage_waits_while_the_database_is_away(
@@ -116,10 +117,10 @@ def test_usage_waits_while_the_database_is_away(
     monkeypatch.setattr(usage_listener.supervise, "try_database", lambda _: False)
     spent(listener, "a", "0.10")
     spent(listener, "b", "0.20")
-    assert not listener.book() and not LedgerEntry.objects.exists()
+    assert not listener.meter.book() and not LedgerEntry.objects.exists()
     monkeypatch.setattr(usage_listener.supervise, "try_database", there)
     listener.tick()
-    assert listener.book() and LedgerEntry.objects.count() == 2
+    assert listener.meter.book() and LedgerEntry.objects.count() == 2
 
 
 def test_what_is_used_up_stops_it_soon_after_and_what_is_overdrawn_at_once(listener: UsageListener, clock: Clock) -> None:
@@ -270,6 +271,6 @@ def test_a_report_is_compared_only_where_both_counts_are_whole(session: Session,
         assert fresh(session).cost_note == "", kind
     listener, access = behind_the_gateway(session, tmp_path)
     spent(listener, "a", "0.1")
-    listener._stop("stopped")
+    listener.stop("stopped")
     ends(listener, access, "0.5")
     assert fresh(session).cost_note == "", "it was stopped"

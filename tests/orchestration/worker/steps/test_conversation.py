@@ -17,7 +17,7 @@ from orchestration.processes.agent_process import Ended
 from orchestration.sessions import conversations, metering
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import agents
-from orchestration.worker.agent_run.process import AgentRun
+from orchestration.worker.agent_run.process import AgentRun, Invocation
 from orchestration.worker.agents.shared.events import Finished
 from orchestration.worker.steps import conversation
 from orchestration.worker.steps.context import RoundContext
@@ -222,19 +222,19 @@ def test_an_agent_that_cannot_resume_does_not_go_on(monkeypatch: pytest.MonkeyPa
 
 
 def test_each_process_of_a_round_may_spend_what_is_left_and_grow(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[dict[str, Any]] = []
+    ran: list[Invocation] = []
 
-    def run(*_: object, **task: Any) -> AgentRun:
-        ran.append(task)
+    def run(given: Invocation) -> AgentRun:
+        ran.append(given)
         return result(has_mail=len(ran) == 1)
 
     monkeypatch.setattr(conversation, "_run_agent", RUN_AGENT)
     monkeypatch.setattr(conversation.process, "run", run)
-    vars(talk.context).update(writer=None, worktree=SimpleNamespace(path=None))
-    vars(talk.context.bench).update(sandboxes=None, directory=None, private_home=None)
+    vars(talk.context).update(worktree=SimpleNamespace(path=None))
+    vars(talk.context.bench).update(private_home=None)
     messages.instruct(talk.session.entry, "Hurry", by=ANA)
     talk.session.has_mail = False
     conversation.run(talk.context, "Task", starts_anew=False)
     left = metering.left(talk.session)
-    assert [(task["turn"], task["limit"], len(task["mail"].messages)) for task in ran] == [(1, left, 0), (2, left, 1)]
-    assert ran[0]["growth"] == ran[1]["growth"] is not None
+    assert [(given.turn, given.limit, len((given.mail or Mail()).messages)) for given in ran] == [(1, left, 0), (2, left, 1)]
+    assert ran[0].growth == ran[1].growth is not None
