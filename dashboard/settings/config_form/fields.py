@@ -17,7 +17,7 @@ KINDS: dict[Any, str] = {bool: "flag", int: "int", float: "float", Decimal: "usd
 WRITTEN = {
     "lines": "One per line.",
     "env": "NAME=value, one per line. A line that ends in … keeps its value.",
-    "command": "A shell command, or an argument list in JSON.",
+    "command": "Arguments are a list in JSON.",
     "json": "A JSON object.",
     "route": "Agents, each with its effort, rounds, candidates, such as cheap 2 > default high best of 3.",
     "routes": "One per line, GROUP: ROUTE, such as db*: default high.",

@@ -104,7 +104,7 @@ class Agent(Part):
     credential: CredentialName | None = key(
         None,
         "Credential",
-        "The [credential](docs/reference/agents.md#credentials) of the page *Agents* that serves it. Unset: a secret, its `env` or a login.",
+        "The [credential](docs/reference/agents.md#credentials) of the page Agents that serves it. Unset: a secret, its `env` or a login.",
     )
     use_login: bool = key(
         True, "Use the host's login", "Use the CLI's login on the worker's host where the workspace has no key."

@@ -43,8 +43,9 @@ def key(default: Any, title: str, description: str, *, kind: str = "", **bounds:
 
 
 def plain(markdown: str) -> str:
-    """A description without its links and marks."""
-    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", markdown).replace("`", "")
+    """A description without its links and marks. A link in brackets is left out whole."""
+    text = re.sub(r" \(\[[^]]*\]\([^)]*\)\)", "", markdown)
+    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text).replace("`", "")
 
 
 UNITS = {"_s": "seconds", "_usd": "USD", "_bytes": "bytes", "_mb": "MiB", "_h": "hours", "_hours": "hours"}
