@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import django
 from pydantic.fields import FieldInfo
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs/reference"
 Row = tuple[str | None, ...]
-UNITS = {"_s": "seconds", "_usd": "USD", "_bytes": "bytes"}
 TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "an object"}
 
 
@@ -97,22 +96,49 @@ def _config() -> Iterator[Row]:
 
 
 def _keys(part: Any, prefix: str = "") -> Iterator[Row]:
-    """Key, unit and default. Named agents, and those of verifier and interceptor, have the keys of `agent`. A route has a page of its own."""
+    """Each key as its model describes it. Named agents, and those of roles, have the keys of `agent`. A route has a page of its own."""
     from orchestration.configuration import Agent, Step
 
     for name, field in part.model_fields.items():
         inner = None if get_origin(field.annotation) is dict else _part_of(field.annotation)
-        if inner is Agent and prefix:
-            yield f"{prefix}{name}", "an agent or its name", _default(field), None
-        elif inner is Step:
-            yield f"{prefix}{name}", "a route", _default(field), None
-        elif inner is None:
-            yield f"{prefix}{name}", _unit(name, field), _default(field), None
-        else:
-            several = get_origin(field.annotation) is list
-            if several or field.default is None:
-                yield f"{prefix}{name}", "a list" if several else "an object", _default(field), None
+        several = get_origin(field.annotation) is list
+        is_whole = inner is None or inner is Step or (inner is Agent and bool(prefix))
+        if is_whole or several or field.default is None:
+            yield (
+                f"{prefix}{name}",
+                _takes(name, field, inner if is_whole else None, several),
+                _default(field),
+                _relative(field.description or ""),
+            )
+        if not is_whole:
             yield from _keys(inner, f"{prefix}{name}{'[]' if several else ''}.")
+
+
+def _relative(markdown: str) -> str:
+    """Links from docs/reference."""
+    return markdown.replace("](docs/reference/", "](").replace("](docs/", "](../")
+
+
+def _takes(name: str, field: FieldInfo, inner: Any, several: bool) -> str:
+    from orchestration.configuration import Agent, Step
+    from orchestration.configuration.config.fields import unit
+
+    special = {Agent: "an agent or its name", Step: "a route"}.get(inner)
+    kinds = {kind for part in _plain(field.annotation) for kind in TYPES if part is kind}
+    words = special or unit(name) or _names(field) or " or ".join(word for kind, word in TYPES.items() if kind in kinds)
+    words = words or ("a list" if several else "an object")
+    bounds = {key: value for mark in field.metadata for key in ("ge", "le") if (value := getattr(mark, key, None)) is not None}
+    return f"{words}, {bounds['ge']} to {bounds['le']}" if len(bounds) == 2 else words
+
+
+def _names(field: FieldInfo) -> str:
+    """The values of a key that takes one of a few; empty: it takes others too."""
+    from workspaces.schemas import OneOf
+
+    members = [each for each in get_args(field.annotation) if each is not type(None)]
+    literal = field.annotation if get_origin(field.annotation) is Literal else members[0] if members else None
+    names = next((mark.names for mark in field.metadata if isinstance(mark, OneOf)), None)
+    return ", ".join(f"`{name}`" for name in names or (get_args(literal) if get_origin(literal) is Literal else ()))
 
 
 def _part_of(annotation: Any) -> Any:
@@ -121,14 +147,6 @@ def _part_of(annotation: Any) -> Any:
     if isinstance(annotation, type):
         return annotation if issubclass(annotation, Part) else None
     return next((inner for inner in map(_part_of, get_args(annotation)) if inner), None)
-
-
-def _unit(name: str, field: FieldInfo) -> str:
-    by_suffix = [word for suffix, word in UNITS.items() if name.endswith(suffix)]
-    if by_suffix:
-        return by_suffix[0]
-    kinds = {kind for part in _plain(field.annotation) for kind in TYPES if part is kind}
-    return " or ".join(word for kind, word in TYPES.items() if kind in kinds)
 
 
 def _plain(annotation: Any) -> Iterator[Any]:

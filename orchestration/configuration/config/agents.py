@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from orchestration.configuration.config import agent_kinds
-from orchestration.configuration.config.fields import LABEL, Amount, Command, Part, Seconds, Text
+from orchestration.configuration.config.fields import LABEL, Amount, Command, Part, Seconds, Text, key
 from orchestration.facts import waits
 from workspaces.schemas import Object, OneOf, as_float
 
@@ -78,29 +78,49 @@ def refuse_effort(kind: str) -> None:
 
 
 class Agent(Part):
-    """An agent. `command` is for the kinds `command` and `acp`: an argument list, or a string run by `sh -c`.
+    """An agent. For the `settings` of the kind `acp` see AcpSettings."""
 
-    `args` are added to the CLI's command line, `settings` are merged into the settings file that Muster writes for it; for `acp` see AcpSettings.
-    `provider_patience_s`: how long the agent may wait for its provider before its session ends and the entry waits instead.
-    `effort`: how much its model thinks; unset: as much as is usual for it.
-    `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own. `credential`: the
-    name of the one that serves it; unset: a secret, its env or a login. `fallback`: the names of the
-    agents that take its work, in this order, while its provider limits, refuses or does not answer it.
-    """
-
-    kind: Annotated[str, OneOf(agent_kinds.TITLES)] = "command"
-    command: Command | None = None
-    args: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
-    settings: Annotated[Object, Field(max_length=200)] = Field(default_factory=dict)
-    use_login: bool = True
-    effort: Effort | None = None
-    credential: CredentialName | None = None
-    fallback: Annotated[list[AgentChoice], Field(max_length=20)] = Field(default_factory=list)
-    model: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
-    env: Env = Field(default_factory=dict)
-    timeout_s: Seconds = 1800
-    idle_timeout_s: Seconds = 600
-    provider_patience_s: Seconds = waits.PROVIDER_PATIENCE_S
+    kind: Annotated[str, OneOf(agent_kinds.TITLES)] = key(
+        "command", "Agent", "The program that does the work ([Agents](docs/reference/agents.md))."
+    )
+    command: Command | None = key(
+        None, "Command", "The program of the kinds `command` and `acp`: arguments, or text for `sh -c`."
+    )
+    model: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = key(
+        None, "Model", "As the agent names it. Unset: its own default."
+    )
+    effort: Effort | None = key(
+        None, "Effort", "How much its model thinks (Claude Code, Codex, opencode, aider). Unset: as is usual for it."
+    )
+    args: list[Text] = key(list, "More arguments", "Added to the CLI's command line.", max_length=100)
+    env: Env = key(dict, "Environment", "Its environment variables. Only admins see the values. Store keys as secrets.")
+    settings: Object = key(
+        dict,
+        "Settings file",
+        "Merged into the settings file that Muster writes for the CLI. Of `acp`: [its client's](docs/reference/agents.md#acp-agents).",
+        kind="json",
+        max_length=200,
+    )
+    credential: CredentialName | None = key(
+        None,
+        "Credential",
+        "The [credential](docs/reference/agents.md#credentials) of the page Agents that serves it. Unset: a secret, its `env` or a login.",
+    )
+    use_login: bool = key(
+        True, "Use the host's login", "Use the CLI's login on the worker's host where the workspace has no key."
+    )
+    timeout_s: Seconds = key(1800, "Session timeout", "A process of the agent ends after this time, and its work is kept.")
+    idle_timeout_s: Seconds = key(600, "Idle timeout", "It ends after this time without output.")
+    provider_patience_s: Seconds = key(
+        waits.PROVIDER_PATIENCE_S, "Provider timeout", "It ends after so long a wait for its provider; then the entry waits."
+    )
+    fallback: list[AgentChoice] = key(
+        list,
+        "Fallback",
+        "The `agents` (or `default`) that take its work, in this order, while its [circuit "
+        "breaker](docs/reference/states.md#circuit-breaker) is open.",
+        max_length=20,
+    )
 
     @field_validator("settings")
     @classmethod
@@ -150,7 +170,12 @@ def _agent_or_name(value: Any, _: Any) -> Agent | str:
 class AgentRole(Part):
     """A task that an agent of its own does, or one of `agents` by its name."""
 
-    agent: Annotated[Agent | AgentChoice, WrapValidator(_agent_or_name)]
+    agent: Annotated[Agent | AgentChoice, WrapValidator(_agent_or_name)] = key(
+        ...,
+        "Agent by name",
+        "One of the [named agents](docs/reference/agents.md#named-agents), `default`, or an agent of its own.",
+        kind="agent_name",
+    )
     _named: Agent | None = PrivateAttr(default=None)
 
     @property
@@ -181,58 +206,79 @@ class AgentRole(Part):
 
 
 class Verifier(AgentRole):
-    """An agent that judges a round against the acceptance criteria, once the verify commands have passed. `round_usd`: its
-    limit in a round, charged to the entry. `required`: without its verdict no round passes; else the verify commands decide alone.
-    """
+    """An agent that judges a round against the acceptance criteria, once the verify commands have passed."""
 
-    round_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = Decimal("0.5")
-    weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
-    required: bool = True
+    round_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = key(
+        Decimal("0.5"), "Max per round", "Its limit in a round, charged to the entry; 0.001 or more."
+    )
+    weight: Annotated[float, BeforeValidator(as_float)] = key(
+        1.0, "Weight of its score", "How much its score counts next to those of the checks.", gt=0, le=1000, allow_inf_nan=False
+    )
+    required: bool = key(True, "A verdict is required", "Without its verdict no round passes. Off: then the checks decide alone.")
 
 
 class Interceptor(AgentRole):
-    """An agent that reviews a round's diff before verification. Its spend is interceptor spend: at most `round_usd` in a round,
-    `entry_usd` over an entry's life, `workspace_usd` over the workspace's. `required`: a round whose review ends without a verdict does not pass.
-    """
+    """An agent that reviews a round's diff before verification. Its spend is interceptor spend."""
 
-    round_usd: Amount = Decimal("0.5")
-    entry_usd: Amount | None = None
-    workspace_usd: Amount | None = None
-    required: bool = True
+    round_usd: Amount = key(Decimal("0.5"), "Max per round", "Its limit in a round.")
+    entry_usd: Amount | None = key(None, "Max per entry", "Its limit over an entry's life.")
+    workspace_usd: Amount | None = key(None, "Max in this workspace", "Its limit over the workspace's life.")
+    required: bool = key(
+        True,
+        "A verdict is required",
+        "Without its verdict no round passes; without money for it the entry waits. Off: the round goes on, with a note.",
+    )
+
+
+Apply = Literal["never", "safe", "all"]
+_APPLIED = "Applied without a person"
 
 
 class Proposer(AgentRole):
-    """An agent that proposes changes of the backlog. A run reserves `run_usd` and spends at most that.
-    `apply`: what is applied without a person: nothing, what is safe, or all. Duplicates never are.
-    """
+    """An agent that proposes changes of the backlog. Duplicates are never applied without a person."""
 
-    run_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = Decimal(1)
-    apply: Literal["never", "safe", "all"] = "never"
+    run_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = key(
+        Decimal(1), "Max per run", "A run reserves this, and spends at most that."
+    )
+    apply: Apply = "never"
 
 
 class Planner(Proposer):
     """Turns a goal into proposed entries. Its spend is orchestrator spend."""
 
+    apply: Apply = key(
+        "never",
+        _APPLIED,
+        "What is added [without a person](docs/reference/proposals.md#deciding): `never` nothing, `safe` what free money pays a round "
+        "of, `all` all but duplicates.",
+    )
+
 
 class Expander(Proposer):
-    """Splits an entry that is too large. Its spend is expansion spend. `on`: what makes an entry too large, once each, while the executor
-    runs. `max_criteria`: more acceptance criteria than that are `criteria`. `plateaus`: so many plateaus are `no_improvement`.
-    """
+    """Splits an entry that is too large. Its spend is expansion spend."""
 
-    on: Annotated[list[Literal["no_files", "criteria", "no_improvement", "turns_exhausted"]], Field(max_length=4)] = Field(
-        default_factory=list
+    apply: Apply = key("never", _APPLIED, "`never` and `safe`: nothing, a person decides on each split. `all`: all of it.")
+    on: list[Literal["no_files", "criteria", "no_improvement", "turns_exhausted"]] = key(
+        list,
+        "Started by",
+        "What starts it while the executor runs, once for an entry: `no_files` and `criteria` before the entry starts, "
+        "`no_improvement` after `plateaus`, `turns_exhausted` of its newest session. Empty: people alone.",
+        max_length=4,
     )
-    max_criteria: Annotated[int, Field(ge=1, le=200)] = 10
-    plateaus: Annotated[int, Field(ge=1, le=20)] = 2
+    max_criteria: int = key(10, "Most criteria", "More acceptance criteria than this are `criteria`.", ge=1, le=200)
+    plateaus: int = key(2, "Plateaus", "So many stops of an entry at a plateau are `no_improvement`.", ge=1, le=20)
 
 
 class Orchestrator(Proposer):
-    """Proposes how the backlog goes on: what comes first, waits, is dropped or merged. Its spend is orchestrator spend.
-    `on`: the events that start it, at most once in `cooldown_s`, while the executor runs. `every_rounds`: for the event of that name.
-    """
+    """Proposes how the backlog goes on: what comes first, waits, is dropped or merged. Its spend is orchestrator spend."""
 
-    on: Annotated[list[Literal["stuck", "no_improvement", "idle", "every_n_rounds"]], Field(max_length=4)] = Field(
-        default_factory=list
+    apply: Apply = key("never", _APPLIED, "`never`: nothing. `safe`: other priorities. `all`: all of it.")
+    on: list[Literal["stuck", "no_improvement", "idle", "every_n_rounds"]] = key(
+        list,
+        "Started by",
+        "The [events](docs/reference/proposals.md#events-that-ask-the-orchestrator) that start it while the executor runs: `stuck`, "
+        "`no_improvement`, `idle`, `every_n_rounds`. Empty: people alone.",
+        max_length=4,
     )
-    cooldown_s: Annotated[int, Field(ge=60, le=604_800)] = 3600
-    every_rounds: Annotated[int, Field(ge=1, le=10_000)] = 10
+    cooldown_s: int = key(3600, "Pause between runs", "For so long after a run, no event starts another.", ge=60, le=604_800)
+    every_rounds: int = key(10, "Rounds between runs", "Rounds between two events `every_n_rounds`.", ge=1, le=10_000)

@@ -5,24 +5,35 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from orchestration.configuration.config.checks import Pattern
-from orchestration.configuration.config.fields import Amount, Labels, Part, micro
+from orchestration.configuration.config.fields import Amount, Labels, Part, key, micro
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=150, pattern=r"^[^\x00\n]*$")]
 
 
 class Approve(Part):
-    """`mode`: `never`, `always`, or `when` one of these holds for the work: it changes a file that a pattern of `paths` matches, its entry
-    has cost `cost_usd` or more, it changes `lines` lines or more, or its entry has one of `labels`: its type, or a label that it requires.
-    `approvers`: user names; only they decide then. `lock_hours`: after so many hours a person may release the locks of work that waits.
-    """
+    """Work that a person approves before it lands."""
 
-    mode: Literal["never", "always", "when"] = "never"
-    paths: Annotated[list[Pattern], Field(max_length=200)] = Field(default_factory=list)
-    cost_usd: Amount | None = None
-    lines: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    labels: Labels = Field(default_factory=list)
-    approvers: Annotated[list[Name], Field(max_length=100)] = Field(default_factory=list)
-    lock_hours: Annotated[int, Field(ge=1, le=8760)] = 24
+    mode: Literal["never", "always", "when"] = key(
+        "never",
+        "Work that waits",
+        "Which work a person [approves](docs/how-to/approve-before-landing.md) before it lands: `never` none, `always` "
+        "all, `when` that for which one of the next four holds.",
+    )
+    paths: list[Pattern] = key(
+        list,
+        "Paths",
+        "The work changes a path that one of these patterns matches (`*` within a name, `**` across folders).",
+        max_length=200,
+    )
+    cost_usd: Amount | None = key(None, "Cost", "The entry has spent this much, or more.")
+    lines: Annotated[int, Field(ge=1, le=10_000_000)] | None = key(
+        None, "Changed lines", "The work adds and removes this many lines, or more."
+    )
+    labels: Labels = key(list, "Labels", "The entry's type, or a label that it requires, is one of these.")
+    approvers: list[Name] = key(
+        list, "Approvers", "User names: only these people decide. Empty: operators and admins.", max_length=100
+    )
+    lock_hours: int = key(24, "Keep locks", "After this time a person may release the entry's locks.", ge=1, le=8760)
 
     @model_validator(mode="after")
     def _has_a_condition(self) -> "Approve":

@@ -2,26 +2,34 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, field_validator
 
-from orchestration.configuration.config.fields import Command, Part, Seconds
+from orchestration.configuration.config.fields import Command, Part, Seconds, key
 from orchestration.git.names.reserved_names import is_reserved
 from workspaces.schemas import as_float
 
 
 class Check(Part):
-    """One verify command. Its score counts with its weight; `junit` is a path, in the clone, of a JUnit XML that it writes.
-    `rerun`: run it a second time when it fails, and mark it as flaky when it passes then. `scope`: `repository` when it judges a tree,
-    whatever the entry; `entry` when it looks at the variables of its entry: then it is never compared with a base. `auto` finds out.
-    """
+    """One verify command. A check whose scope is its entry is never compared with a base."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00\n]*$")]
-    run: Command
-    timeout_s: Seconds = 600
-    weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
-    junit: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
-    rerun: bool = True
-    scope: Literal["auto", "repository", "entry"] = "auto"
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00\n]*$")] = key(
+        ..., "Name", "Its name in rounds and findings."
+    )
+    run: Command = key(..., "Command", "Arguments, or text for `sh -c`.")
+    junit: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = key(
+        None, "JUnit file", "A JUnit XML file that it writes, by its path in the clone. Unset: its exit code alone counts."
+    )
+    timeout_s: Seconds = key(600, "Timeout", "It fails after this time.")
+    weight: Annotated[float, BeforeValidator(as_float)] = key(
+        1.0, "Weight", "How much its score counts.", gt=0, le=1000, allow_inf_nan=False
+    )
+    rerun: bool = key(True, "Retry once on failure", "Run it again when it fails: if it passes then, it is flaky.")
+    scope: Literal["auto", "repository", "entry"] = key(
+        "auto",
+        "Judges",
+        "`repository`: a tree, whatever the entry. `entry`: it [looks at its entry](docs/explanation/landing.md#verdicts). "
+        "`auto`: Muster finds out.",
+    )
 
     @field_validator("junit")
     @classmethod

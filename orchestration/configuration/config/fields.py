@@ -1,8 +1,8 @@
-"""Types of fields that several parts of the config share, and the workspace's own prices."""
+"""Types of fields that several parts of the config share, the words of a key, and the workspace's own prices."""
 
 import re
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -28,6 +28,33 @@ Labels = Annotated[list[Label], Field(max_length=20)]
 
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def key(default: Any, title: str, description: str, *, kind: str = "", **bounds: Any) -> Any:
+    """A key of the config, described once: for reading it, the page *Config*, its search, and docs/reference/config.md.
+
+    `default`: `...` for none; a callable makes it. `title`: empty keeps the key off the page; its JSON takes the key.
+    `description`: Markdown, with links from the top of the repository. `kind`: how people write it, where the type does not show it.
+    """
+    usual = {"default_factory": default} if callable(default) else {"default": default}
+    return Field(
+        **usual, title=title or None, description=description, json_schema_extra={"kind": kind} if kind else None, **bounds
+    )
+
+
+def plain(markdown: str) -> str:
+    """A description without its links and marks. A link in brackets is left out whole."""
+    text = re.sub(r" \(\[[^]]*\]\([^)]*\)\)", "", markdown)
+    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text).replace("`", "")
+
+
+UNITS = {"_s": "seconds", "_usd": "USD", "_bytes": "bytes", "_mb": "MiB", "_h": "hours", "_hours": "hours"}
+"""By the end of a key's name."""
+
+
+def unit(name: str) -> str:
+    """The unit of a key by its name; empty: it has none."""
+    return next((word for suffix, word in UNITS.items() if name.endswith(suffix)), "")
 
 
 Amount = Annotated[Decimal, BeforeValidator(lambda value: Decimal(amounts.from_json(value)) / amounts.MICRO)]

@@ -3,14 +3,17 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, StringConstraints, model_validator
 
 from orchestration import forges
-from orchestration.configuration.config.fields import REF, Part
+from orchestration.configuration.config.fields import REF, Part, key
 from workspaces.schemas import OneOf
 
 # A leading `~` is of a person's own repository on some servers. The path is only ever a part of URLs, where it means nothing else.
 _REPOSITORY = re.compile(r"~?[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){1,9}")
+
+
+_PUBLIC_SERVERS = " or ".join(f"{title}'s" for title in forges.with_public_server())
 
 
 def _address(url: str) -> str:
@@ -26,20 +29,31 @@ def _repository(name: str) -> str:
 
 
 class Forge(Part):
-    """`url`: of a server of your own; empty: the forge's public one. `repository`: its path there. `remote`: to which branches are
-    pushed. `merge_by`: `muster` merges once CI is green and a person approved it there. `stack`: what depends on an entry starts from its open pull
-    request, and waits for the merge no longer. `show_cost`: in the pull request, where others may
-    read it. Its credentials are the secrets FORGE_TOKEN and FORGE_WEBHOOK_SECRET, which no agent gets.
-    """
+    """Its credentials are the secrets FORGE_TOKEN and FORGE_WEBHOOK_SECRET, which no agent gets."""
 
-    kind: Annotated[str, OneOf(forges.KINDS)]
-    url: Annotated[str, Field(max_length=300), AfterValidator(_address)] = ""
-    repository: Annotated[str, AfterValidator(_repository)]
-    remote: Annotated[str, StringConstraints(pattern=REF)] = "origin"
-    merge_by: Literal["person", "muster"] = "person"
-    stack: bool = False
-    method: Literal["merge", "squash", "rebase"] = "merge"
-    show_cost: bool = False
+    kind: Annotated[str, OneOf(forges.KINDS)] = key(..., "Kind", "The program of the server.")
+    repository: Annotated[str, AfterValidator(_repository)] = key(..., "Repository", "Its path there, as `team/shop`.")
+    url: Annotated[str, AfterValidator(_address)] = key(
+        "",
+        "Address",
+        f"A server of your own, as `https://git.example.com`; GitHub Enterprise: with `/api/v3`. Empty: {_PUBLIC_SERVERS}.",
+        max_length=300,
+    )
+    remote: Annotated[str, StringConstraints(pattern=REF)] = key(
+        "origin", "Remote", "The remote for the branches of pull requests."
+    )
+    merge_by: Literal["person", "muster"] = key(
+        "person", "Merged by", "`person`, or `muster`: once CI is green and a person approved it there."
+    )
+    stack: bool = key(
+        False,
+        "Work on top of open pull requests",
+        "Dependents [start from the open pull request](docs/how-to/land-by-pull-request.md#work-on-top-of-an-open-pull-request).",
+    )
+    method: Literal["merge", "squash", "rebase"] = key(
+        "merge", "Method", "How Muster merges. GitLab takes its project's setting, and squashes if this is `squash`."
+    )
+    show_cost: bool = key(False, "Show the cost", "The pull request names the work's cost, where others may read it.")
 
     @model_validator(mode="after")
     def _has_an_address(self) -> "Forge":

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, Field
 
 from orchestration.configuration.config.agents import DEFAULT, AgentChoice, Effort
-from orchestration.configuration.config.fields import Part
+from orchestration.configuration.config.fields import Part, key
 
 MAX_STEPS = 10
 MAX_CANDIDATES = 8
@@ -63,8 +63,10 @@ Route = Annotated[
 class RouteFor(Part):
     """The route of the entries in groups that match a pattern (`*`: any text)."""
 
-    group: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-    route: Route
+    group: str = key(
+        ..., "", "A pattern for the entry's group (`*`: any text).", min_length=1, max_length=200, pattern=r"^[^\x00]*$"
+    )
+    route: Route = key(..., "", "As `route`.")
 
 
 class Routes(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from orchestration.configuration.config import hosts
-from orchestration.configuration.config.fields import Part
+from orchestration.configuration.config.fields import Part, key
 
 
 def _place(path: str) -> str:
@@ -25,17 +25,28 @@ Host = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterVali
 
 
 class Sandbox(Part):
-    """`mode`: `auto` uses bubblewrap where it works. `required`: without a working sandbox no session starts. `read`, `write`: more folders
-    and files of the host. `network`: `proxy` reaches providers, Muster and the hosts in `allow`; `none` has no way out, usage
-    comes on stdout only. `auto`, which new workspaces have: `proxy` for agents behind the gateway, `open` for all else.
-    """
+    """The sandbox of a session's processes."""
 
-    mode: Literal["auto", "bubblewrap", "none"] = "auto"
-    required: bool = False
-    read: SandboxPaths = Field(default_factory=list)
-    write: SandboxPaths = Field(default_factory=list)
-    network: Literal["open", "auto", "proxy", "none"] = "open"
-    allow: Annotated[list[Host], Field(max_length=200)] = Field(default_factory=list)
+    mode: Literal["auto", "bubblewrap", "none"] = key(
+        "auto", "Mode", "`auto`: bubblewrap where it works ([Security](docs/explanation/security.md#the-sandbox))."
+    )
+    required: bool = key(False, "Required", "Without a working sandbox no session starts.")
+    read: SandboxPaths = key(
+        list, "Readable", "More files and folders of the host that processes may read: absolute, or from `~/`."
+    )
+    write: SandboxPaths = key(
+        list, "Writable", "More that they may also write; a program or file that `setup` or `verify` names is refused there."
+    )
+    network: Literal["open", "auto", "proxy", "none"] = key(
+        "open",
+        "Network",
+        "`open`: the host's network. `proxy`: [known hosts only](docs/explanation/security.md#the-proxy). `none`: no "
+        "network, for command agents, whose usage comes on stdout. `auto`, which new workspaces have: `proxy` for agents "
+        "behind the gateway, else `open`.",
+    )
+    allow: list[Host] = key(
+        list, "Hosts", "With a proxy: more hosts, as `host` (ports 80 and 443), `host:port` or `*.domain`.", max_length=200
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -52,14 +63,26 @@ class Sandbox(Part):
 
 
 class Limits(Part):
-    """What a session may use. `file_mb`: MiB of a file that is committed. For each process of a session with all that it starts, 0 for no
-    limit: `memory_mb`, by its control group, `processes` at once, with their threads, by its control group and in a sandbox by
-    prlimit, and in a sandbox `write_mb`, MiB of any file that they write."""
+    """The most that a session may use; 0: no limit."""
 
-    file_mb: Annotated[int, Field(ge=1, le=100_000)] = 100
-    memory_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    processes: Annotated[int, Field(ge=0, le=1_000_000)] = 4096
-    write_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
+    file_mb: int = key(100, "File size limit", "A larger file is not committed, and fails the round.", ge=1, le=100_000)
+    memory_mb: int = key(
+        0,
+        "Memory",
+        "Of a process and all that it starts; 0: no limit. A control group keeps it, or the shim, which looks each "
+        "second; `./muster doctor` names which.",
+        ge=0,
+        le=10_000_000,
+    )
+    processes: int = key(
+        4096,
+        "Max processes",
+        "Processes and threads of the same at once, by control group, and in a sandbox by prlimit, which does not bind "
+        "root; 0: no limit.",
+        ge=0,
+        le=1_000_000,
+    )
+    write_mb: int = key(20_000, "Max file", "Each file that a process in a sandbox writes; 0: no limit.", ge=0, le=10_000_000)
 
     @property
     def file_bytes(self) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
+from budget.categories import steering_words
 from budget.ledger.prices import Rates
 from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.agents import (
@@ -25,7 +26,7 @@ from orchestration.configuration.config.agents import (
 )
 from orchestration.configuration.config.approve import Approve
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
-from orchestration.configuration.config.fields import REF, Amount, Command, Labels, Part, Prices, micro
+from orchestration.configuration.config.fields import REF, Amount, Command, Labels, Part, Prices, key, micro
 from orchestration.configuration.config.forge import Forge
 from orchestration.configuration.config.prompts import Prompts
 from orchestration.configuration.config.routes import Route, RouteFor, Step
@@ -36,6 +37,7 @@ FIXED_LIMIT_KINDS = ("command", "mini_swe_agent")
 """These agents keep the limit of their start and cannot be resumed with another one."""
 LIMIT_AT_START_KINDS = (*FIXED_LIMIT_KINDS, "claude_code")
 """These agents get their limit once, when a process starts."""
+_STEERING = steering_words(" and ")
 
 
 def _min_reservation(amount: Decimal) -> Decimal:
@@ -45,77 +47,166 @@ def _min_reservation(amount: Decimal) -> Decimal:
 
 
 class Push(Part):
-    """After a merge, push the integration branch to this remote. `branch`: its name there, by default the same."""
+    """After a merge, push the integration branch to this remote."""
 
-    remote: Annotated[str, StringConstraints(pattern=REF)] = "origin"
-    branch: Annotated[str, StringConstraints(pattern=REF)] | None = None
+    remote: Annotated[str, StringConstraints(pattern=REF)] = key("origin", "Remote", "The remote that it is pushed to.")
+    branch: Annotated[str, StringConstraints(pattern=REF)] | None = key(
+        None, "Branch there", "Its name there. Unset: the same name."
+    )
 
 
 class Plateau(Part):
     """An entry whose score rose by less than `epsilon` in each of the last `rounds` rounds is blocked: no_improvement."""
 
-    rounds: Annotated[int, Field(ge=1, le=100)] = 3
-    epsilon: Annotated[float, BeforeValidator(as_float), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
+    rounds: int = key(3, "Rounds", "So many rounds without progress block an entry (`no_improvement`).", ge=1, le=100)
+    epsilon: Annotated[float, BeforeValidator(as_float)] = key(
+        0.01, "Min gain", "A smaller rise of the score, from 0 to 1, is no progress.", ge=0, le=1, allow_inf_nan=False
+    )
 
 
 class LandingRules(Part):
-    """`batch`: how many verified entries are checked and landed together at most. `refusals`: how often an entry whose work is refused in
-    combination with others gets a round more."""
+    """How verified work is put together."""
 
-    batch: Annotated[int, Field(ge=1, le=50)] = 8
-    refusals: Annotated[int, Field(ge=0, le=20)] = 3
+    batch: int = key(8, "", "At most so many verified entries land together.", ge=1, le=50)
+    refusals: int = key(3, "", "So many times work that is refused together with others gets another round.", ge=0, le=20)
 
 
 class Config(Part):
-    """`agent` implements; `agents`: others by name, for the entries that ask for one. `route`: the agents that work on an entry one after the other; `routes`: for groups of entries. `env`: of setup and checks, whatever agent made the work;
-    unset: that of `agent`. `protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
-    commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `max_steering_share`: above it no run starts. `hold_slice_usd`: a session reserves this much
-    at its start and grows in such steps to the round's ceiling; unset: all at once. `unknown_after_h`: then requests without a known answer are booked at what was seen of them. Amounts are USD in JSON and micro-USD in the properties.
-    `requires`: labels that a host needs for this workspace's sessions; an entry may require more. `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
-    older is made again before it refuses work. `follow_base`: new commits of the base branch are merged into the integration branch.
-    `gateway`: agents with a key send their requests through the server's gateway, where it has one; `inexact`: also those whose cost has no sure bound; or `off`. `prices`: of models that the price table does not know, or that cost something else here.
-    `doomed_rounds`: an agent that makes no progress gets a message, and then its round ends; or the message alone; or nothing.
-    `land_by`: verified work is merged here, or opened as a pull request on the `forge`.
-    """
+    """The config of a workspace. Amounts are USD in JSON and micro-USD in the properties."""
 
-    max_workers: Annotated[int, Field(ge=1, le=500)] = 4
-    requires: Labels = Field(default_factory=list)
-    agent: Agent = Field(default_factory=Agent)
-    agents: Annotated[dict[AgentName, Agent], Field(max_length=20)] = Field(default_factory=dict)
-    route: Route | None = None
-    routes: Annotated[list[RouteFor], Field(max_length=50)] = Field(default_factory=list)
-    env: Env | None = None
-    setup: Annotated[list[Command], Field(max_length=50)] = Field(default_factory=list)
-    verify: Annotated[list[Check], Field(max_length=50)] = Field(default_factory=list)
-    protected: Annotated[list[Pattern], Field(max_length=200)] = Field(default_factory=lambda: list(JUDGES))
-    verifier: Verifier | None = None
-    interceptor: Interceptor | None = None
-    planner: Planner | None = None
-    expander: Expander | None = None
-    orchestrator: Orchestrator | None = None
-    prompts: Prompts = Field(default_factory=Prompts)
-    push: Push | None = None
-    pass_policy: Literal["no_regression", "all_green"] = "no_regression"
-    verdict_max_age_s: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
+    max_workers: int = key(4, "Concurrency", "Sessions that may run in this workspace at the same time.", ge=1, le=500)
+    requires: Labels = key(list, "", "Labels that a host needs for the sessions (`MUSTER_LABELS`); an entry may require more.")
+    agent: Agent = key(Agent, "Agent", "The agent that implements entries.")
+    agents: dict[AgentName, Agent] = key(
+        dict,
+        "Named agents",
+        "More agents by name, each with the keys of `agent`, for the entries that ask for one ([Named "
+        "agents](docs/reference/agents.md#named-agents)).",
+        max_length=20,
+    )
+    route: Route | None = key(
+        None,
+        "Route",
+        "The agents that work on an entry [one after the other](docs/reference/agents.md#routes). Unset: `agent` alone.",
+        kind="route",
+    )
+    routes: list[RouteFor] = key(
+        list, "Routes of groups", "Routes for groups of entries: the first that fits counts.", kind="routes", max_length=50
+    )
+    env: Env | None = key(
+        None,
+        "Environment of setup and checks",
+        "Environment of setup and checks, whatever agent made the work. Unset: that of `agent`.",
+    )
+    setup: list[Command] = key(
+        list, "Setup commands", "Commands that prepare a fresh clone, which has its submodules.", max_length=50
+    )
+    verify: list[Check] = key(
+        list,
+        "Verification",
+        "The checks that verify each round, in this order. Without a check, every round passes.",
+        max_length=50,
+    )
+    protected: list[Pattern] = key(
+        lambda: list(JUDGES),
+        "Protected files",
+        "Patterns of files that judge the work (`*` within a name, `**` across folders), besides files that commands "
+        "name. An agent may change them only if its entry names them.",
+        max_length=200,
+    )
+    verifier: Verifier | None = key(
+        None,
+        "Verifying agent",
+        "Judges a round against the acceptance criteria once the checks have passed. Charged to the entry.",
+    )
+    interceptor: Interceptor | None = key(
+        None, "Reviewing agent", "Reviews a round's diff before it is verified. Its spend is interceptor spend."
+    )
+    planner: Planner | None = key(
+        None,
+        "Planning agent",
+        "Turns a goal into [proposed](docs/reference/proposals.md) entries. Its spend is orchestrator spend.",
+    )
+    expander: Expander | None = key(None, "Splitting agent", "Splits an entry that is too large. Its spend is expansion spend.")
+    orchestrator: Orchestrator | None = key(
+        None, "Orchestrating agent", "Proposes what comes first, waits, is dropped or merged. Its spend is orchestrator spend."
+    )
+    prompts: Prompts = key(Prompts, "Prompts", "Your own templates instead of Muster's, in Django's template language.")
+    push: Push | None = key(None, "Push", "After each merge, push the integration branch to a remote of the repository.")
+    pass_policy: Literal["no_regression", "all_green"] = key(
+        "no_regression",
+        "",
+        "[What passes](docs/explanation/landing.md#verdicts): `all_green` needs every check to pass.",
+    )
+    verdict_max_age_s: int = key(
+        86_400, "", "An older verdict of the base is renewed before it refuses work.", ge=60, le=31_536_000
+    )
     landing: LandingRules = Field(default_factory=LandingRules)
-    approve: Approve = Field(default_factory=Approve)
-    land_by: Literal["merge", "pull_request"] = "merge"
-    forge: Forge | None = None
-    follow_base: bool = True
-    integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
-    round_ceiling_usd: Amount = Decimal(5)
-    min_round_usd: Amount = Decimal("0.05")
-    hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = None
-    unknown_after_h: Annotated[int, Field(ge=1, le=8_760)] = 24
-    gateway: Literal["auto", "inexact", "off"] = "auto"
-    prices: Prices = Field(default_factory=dict)
-    auto_reallocate: bool = False
-    max_steering_share: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1, allow_inf_nan=False)] | None = None
-    plateau: Plateau = Field(default_factory=Plateau)
-    doomed_rounds: Literal["end", "warn", "off"] = "end"
-    sandbox: Sandbox = Field(default_factory=Sandbox)
+    approve: Approve = key(Approve, "Approval", "Verified work that a person approves before it lands.")
+    land_by: Literal["merge", "pull_request"] = key(
+        "merge",
+        "Verified work",
+        "`merge`: Muster merges verified work into the integration branch. `pull_request`: it opens a [pull "
+        "request](docs/how-to/land-by-pull-request.md) on the `forge`.",
+    )
+    forge: Forge | None = key(
+        None, "Forge", "Where pull requests are opened. Its token is the secret FORGE_TOKEN, which no agent gets."
+    )
+    follow_base: bool = key(True, "", "New commits of the base branch are merged into the integration branch.")
+    integration_branch: Annotated[str, StringConstraints(pattern=REF)] = key(
+        "muster/integration",
+        "Integration branch",
+        "The branch that verified work is merged into. Your own branches stay untouched.",
+    )
+    round_ceiling_usd: Amount = key(Decimal(5), "Max per round", "The most that a round may spend.")
+    min_round_usd: Amount = key(Decimal("0.05"), "Min per round", "A round does not start with less.")
+    hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = key(
+        None,
+        "Initial reservation",
+        "A session [reserves](docs/explanation/money.md#reservations) in such steps, 0.01 or more. Unset: all at once.",
+    )
+    unknown_after_h: int = key(
+        24,
+        "Unknown answers",
+        "After so long, a request [without a known answer](docs/explanation/money.md#answers-that-are-not-known) is booked at what "
+        "was seen of it.",
+        ge=1,
+        le=8_760,
+    )
+    gateway: Literal["auto", "inexact", "off"] = key(
+        "auto",
+        "Gateway",
+        "Agents with a key use the [gateway](docs/explanation/gateway.md), where the server has one; `inexact`: also for "
+        "requests without a sure bound; `off`.",
+    )
+    prices: Prices = key(
+        dict,
+        "",
+        "By model: `input`, `output`, `cache_read`, `cache_write`, `cache_write_1h` in USD per million tokens, before "
+        "the price table; 0 is a price.",
+    )
+    auto_reallocate: bool = key(False, "Reallocate budgets", "Share unlocked budgets out again after each round.")
+    max_steering_share: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1, allow_inf_nan=False)] | None = key(
+        None,
+        "Max share of steering",
+        f"The share of all spend, from 0 to 1, for {_STEERING}. Above it no agent starts to propose.",
+    )
+    plateau: Plateau = key(Plateau, "Plateau", "Blocks an entry that no longer improves.")
+    doomed_rounds: Literal["end", "warn", "off"] = key(
+        "end",
+        "Rounds without progress",
+        "An agent [without progress](docs/explanation/stopping.md#rounds-that-lead-nowhere) gets a message, then its round "
+        "ends; `warn`: the message alone; `off`.",
+    )
+    sandbox: Sandbox = key(Sandbox, "Sandbox", "What the processes of a session may see and use on the worker's host.")
     limits: Limits = Field(default_factory=Limits)
-    log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
+    log_limit_bytes: int = key(
+        4_000_000,
+        "Log size limit",
+        "Kept of a session's output; the middle of a longer one is left out.",
+        ge=10_000,
+        le=100_000_000,
+    )
 
     @field_validator("verifier", "interceptor", "planner", "expander", "orchestrator")
     @classmethod

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from dashboard.settings import config
-from dashboard.settings.config_form.fields import CHECK, Field, agent
-from orchestration.configuration import Agent, Check, workspace_setup
+from dashboard.settings.config_form.fields import Field
+from orchestration.configuration import workspace_setup
 from orchestration.models import Entry, Executor
 from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
@@ -177,14 +177,6 @@ def test_the_environment_of_checks_is_emptied_back_to_that_of_the_agent(ana: Cli
     assert stored(workspace)["env"] == {"CI": "1"}
     save(ana, workspace, env="")
     assert "env" not in stored(workspace)
-
-
-def test_the_form_has_each_key_of_an_agent() -> None:
-    assert {field.path for field in agent("x")} == {f"x.{name}" for name in Agent.model_fields}
-
-
-def test_the_form_has_each_key_of_a_check() -> None:
-    assert {field.path for field in CHECK} == set(Check.model_fields)
 
 
 def test_a_forge_is_switched_on(ana: Client, workspace: Workspace) -> None:
