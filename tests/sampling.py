@@ -1,5 +1,6 @@
 """A run on a developer's machine takes a sample of what is many and alike. CI takes all of it on SQLite, and a sample on
-PostgreSQL, of the real CLIs and of the sweeps over crash points; MUSTER_TEST_WHOLE=1 takes all of it everywhere.
+PostgreSQL, of the real CLIs (some of the eight, see tests/agents/conftest.py) and of the sweeps over crash points; MUSTER_TEST_WHOLE=1 takes all of it everywhere:
+before a release, and after a change of processes, SQL or the runner.
 
 MUSTER_TEST_SEED chooses the sample; `./muster test` picks one and prints it when a test fails.
 """

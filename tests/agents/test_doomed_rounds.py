@@ -11,12 +11,16 @@ from tests.agents.llm import ScriptedLLM
 from tests.agents.test_claude_code import OK, USAGE, claude
 from tests.faults.crashes import Point, both
 from tests.faults.harness import Client, Running
+from tests.sampling import part
 
 CLI = "claude"
-POINTS = [
-    *both("orchestration.dialogue.progress_warnings.send", name="warned"),
-    *both("orchestration.sessions.rounds.record_agent_done", name="ended"),
-]
+POINTS = part(
+    [
+        *both("orchestration.dialogue.progress_warnings.send", name="warned"),
+        *both("orchestration.sessions.rounds.record_agent_done", name="ended"),
+    ],
+    2,
+)
 
 
 @pytest.mark.parametrize("point", POINTS, ids=str)
