@@ -264,6 +264,28 @@ def test_no_start_takes_what_a_request_that_waits_beside_others_still_lacks(shop
     assert Session.objects.exclude(pk=session.pk).exists() is starts
 
 
+@pytest.mark.parametrize(
+    ("url", "gateway", "kind", "starts"),
+    [
+        ("http://127.0.0.1:1", "auto", "claude_code", True),
+        ("", "auto", "claude_code", False),
+        ("http://127.0.0.1:1", "off", "claude_code", False),
+        ("http://127.0.0.1:1", "auto", "copilot", False),
+    ],
+)
+def test_a_judge_past_the_gateway_starts_only_with_all_that_it_may_spend(
+    shop: Workspace, settings: Any, url: str, gateway: str, kind: str, starts: bool
+) -> None:
+    settings.GATEWAY_URL = url
+    judge = {"agent": {"kind": kind}, "round_usd": 0.5, "required": True}
+    Executor.objects.update(config={"gateway": gateway, "verifier": judge})
+    for budget in ("0.3", "0.5"):
+        an_entry(shop, budget=budget)
+    Entry.objects.update(next_work="verify")
+    dispatch.cycle(shop.pk)
+    assert set(Session.objects.values_list("entry__seq", flat=True)) == ({1, 2} if starts else {2})
+
+
 def test_what_is_left_of_the_share_of_candidates_is_set_aside_once(shop: Workspace) -> None:
     [entry] = some_entries(shop, "share")
     Account.objects.filter(pk=entry.account_id).update(budget=usd(20))
