@@ -253,7 +253,7 @@ def test_sessions_at_work_are_seen_with_what_their_shares_have_left_and_what_the
 
 
 @pytest.mark.parametrize(("spare", "starts"), [("0.2", False), ("0.3", True)])
-def test_no_start_takes_what_a_request_that_waits_beside_others_still_lacks(shop: Workspace, spare: str, starts: bool) -> None:
+def test_no_start_takes_the_money_that_a_waiting_request_still_lacks(shop: Workspace, spare: str, starts: bool) -> None:
     session = a_session(an_entry(shop, budget="5"))
     Hold.objects.update(amount=usd("0.5"), in_flight=usd("0.4"))
     access = requests.open_access(Hold.objects.get(), role="implement", category=Category.ENTRY, upstreams={}, round_number=1)
