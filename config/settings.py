@@ -130,22 +130,18 @@ if parts := addresses.database_parts():
 elif url := env.read("DATABASE_URL"):
     DATABASES = {"default": {**dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)}}
 else:
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": str(DATA_DIR / "muster.sqlite3"),
-            "CONN_MAX_AGE": None,
-            "OPTIONS": {
-                # IMMEDIATE: a deferred transaction that upgrades to a write fails at once, whatever the busy timeout.
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
-            },
-        }
-    }
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "muster.sqlite3")}}
+given = DATABASES["default"].get("OPTIONS", {})
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    given = DATABASES["default"].get("OPTIONS", {})
     DATABASES["default"]["OPTIONS"] = {**database.options(env.value("MUSTER_LEASE_S")), **given}
+else:
+    sqlite = {
+        # IMMEDIATE: a deferred transaction that upgrades to a write fails at once, whatever the busy timeout.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+    }
+    DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False, "OPTIONS": {**sqlite, **given}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [

@@ -152,7 +152,7 @@ class Workspace:
         return Forge(remote)
 
     def merge_pull_requests(self) -> None:
-        """A person merges what is open, and the forge tells Muster."""
+        """Merge every open pull request as a person does at the forge, and send Muster its webhooks."""
         for body, headers in self.forge.merge_open() if self.forge else ():
             connection = self.world.up.connect(20)
             connection.request("POST", f"/api/v1{self.path}/forge/webhook", body, headers)

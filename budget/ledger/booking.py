@@ -216,9 +216,8 @@ def extend(hold_id: int, by: int) -> int:
         ]
     )
     overdrawn = max(reservation.drawn - reservation.amount, 0)  # spent already, beyond the reservation
-    if room < max(
-        min(MIN_GROWTH, by), 1
-    ):  # by less where less is all that it lacks: else two sessions held each other up, 383 micro-USD apart
+    # By less where less is all that it lacks: else two sessions held each other up, 383 micro-USD apart.
+    if room < max(min(MIN_GROWTH, by), 1):
         return 0
     more = min(room + overdrawn, by)
     return more if grow(reservation, more) else 0

@@ -8,12 +8,13 @@ from django.db.models.functions import Now
 
 from budget.limits import dividing
 from budget.models import Account
-from orchestration import funding
+from orchestration import configuration, funding
 from orchestration.backlog import completion, dependencies, entry_state
 from orchestration.backlog.entry_actions import SomeRefuse, in_progress, withdraw_landings
 from orchestration.backlog.files import locks
 from orchestration.backlog.rules.transitions import PENDING, Next
 from orchestration.backlog.tree import leaves
+from orchestration.configuration import Config, entry_routes
 from orchestration.facts import events
 from orchestration.facts.reasons import Reason
 from orchestration.messaging import wake_ups
@@ -60,13 +61,15 @@ def delete_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> dic
 
 def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: str = "") -> Entry:
     """Put a deleted entry back on the backlog, in the state that it had, waiting for these ids, and below the entry that it was a child of. The
-    caller reverses what its deletion changed in budgets. Raises Conflict for one that is there, and where the entry above it is deleted
-    or at work; Invalid for a cycle and for a dependency that is not."""
+    caller reverses what its deletion changed in budgets. Raises Conflict for one that is there, where the config lacks its agent, and where the
+    entry above it is deleted or at work; Invalid for a cycle and for a dependency that is not."""
     with transaction.atomic():
-        Executor.objects.select_for_update().get(pk=entry.workspace_id)
+        executor = Executor.objects.select_for_update().get(pk=entry.workspace_id)
         if not Entry.objects.filter(pk=entry.pk, deleted_at__isnull=False).update(deleted_at=None, unmet_dependencies=0):
             raise Conflict(f"#{entry.seq} is on the backlog already")
         row = entry_state.lock(entry)
+        if row.status != Entry.Status.DONE:
+            _point_anew(row, configuration.load(executor.config))
         if row.parent_id:
             _return_to_parent(row, by=by)
         dependencies.replace_all([(row, depends_on)], by=by, reason=reason)
@@ -80,6 +83,14 @@ def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: st
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries", "budget")
     return row
+
+
+def _point_anew(row: Entry, config: Config) -> None:
+    """A config that changed has not been followed by a deleted entry."""
+    if why := entry_routes.lost_agent(row, config):
+        raise Conflict(f"#{row.seq} {row.title}: {why}")
+    entry_routes.point(row, config)
+    row.save(update_fields=entry_routes.NEXT)
 
 
 def _is_blocked_by_failure(row: Entry) -> bool:

@@ -6,16 +6,18 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from orchestration import configuration
 from orchestration.backlog import entry_state
 from orchestration.backlog.rules import ways
 from orchestration.backlog.rules.transitions import PENDING, Next
 from orchestration.backlog.tree import leaves
+from orchestration.configuration import entry_routes
 from orchestration.facts import events
 from orchestration.facts.events import EntryEvent
 from orchestration.facts.reasons import Reason
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Session
+from orchestration.models import Entry, Executor, Session
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid
@@ -60,6 +62,7 @@ def resume_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> lis
     with transaction.atomic():
         rows = _ready(entries, unless={"pending"}, of_children={"pending", "done", "in_progress"})
         reopened = [row for row in rows if row.status in entry_state.ENDED]
+        _point_anew(reopened)
         reset = [row.pk for row in rows if row.status in entry_state.ENDED or row.reason_code in ROUNDS_RESET_FOR]
         Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
         Entry.objects.filter(pk__in=reset).update(rounds_completed=0)
@@ -144,6 +147,7 @@ def reverify_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> l
         refused += [(row, "Entry is in progress: stop its session first") for row in running]
         if refused:
             raise SomeRefuse(sorted(refused, key=lambda pair: pair[0].seq))
+        _point_anew([row for row in rows if row.status in entry_state.ENDED])
         for row in rows:
             row.rounds_completed, row.crashes, row.next_work, row.has_rounds = 0, 0, Entry.Work.VERIFY, True
         Entry.objects.bulk_update(rows, ["rounds_completed", "crashes", "next_work", "has_rounds"])
@@ -153,6 +157,18 @@ def reverify_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> l
     wake_ups.enqueue_cycle(rows[0].workspace_id)
     wake_ups.publish_change(rows[0].workspace_id, "entries")
     return rows
+
+
+def _point_anew(rows: Sequence[Entry]) -> None:
+    """A config that changed has not been followed by entries that had ended. Raises SomeRefuse where it lacks an agent that one asks for."""
+    if not rows:
+        return
+    config = configuration.load(Executor.objects.get(pk=rows[0].workspace_id).config)
+    if refused := [(row, why) for row in rows if (why := entry_routes.lost_agent(row, config))]:
+        raise SomeRefuse(refused)
+    for row in rows:
+        entry_routes.point(row, config)
+    Entry.objects.bulk_update(rows, entry_routes.NEXT, batch_size=500)
 
 
 def _ready(entries: Sequence[Entry], *, unless: set[str], of_children: set[str] | None = None) -> list[Entry]:

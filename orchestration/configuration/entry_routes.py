@@ -81,6 +81,12 @@ def point(entry: Entry, config: Config) -> None:
     entry.next_candidates = place.current.candidates
 
 
+def lost_agent(entry: Entry, config: Config) -> str:
+    """A sentence where a config, which may have changed since the entry was done or deleted, lacks an agent that it asks for; empty: it has all."""
+    lost = next((step.agent for step in steps_of(entry, config) if step.agent not in (DEFAULT, *config.by_name)), "")
+    return f"The config has no agent {lost} any more: choose another for the entry, or add it" if lost else ""
+
+
 def begin(entry: Entry, config: Config) -> None:
     """Put it at the first step of its route, without saving."""
     entry.step, entry.step_since, entry.step_reason = 0, entry.rounds_completed, ""

@@ -195,6 +195,11 @@ def bypass_of_program(agent: Agent) -> str:
     return ""
 
 
+def may_pass(config: Config, agent: Agent, *, has_gateway: bool) -> bool:
+    """True where an agent passes the gateway unless its key does not allow it, which `use_of` knows."""
+    return has_gateway and config.gateway != "off" and not bypass_of_program(agent)
+
+
 def _bypasses(agent: Agent, keys: Keys) -> str:
     title = agent_kinds.title(agent.kind)
     if reason := bypass_of_program(agent):

@@ -413,10 +413,9 @@ def take(entry: Waiting, capacity: Capacity) -> Start:
     """Give an entry its part of the capacity."""
     cycle_input, agent = capacity.cycle_input, chosen(entry, capacity)
     closed = tuple(cycle_input.agents.why_none(entry.agent, capacity.at_work))
-    each, claim = (
-        entry.least_money,
-        _claim(entry, capacity),
-    )  # of a session that only judges: another would take it before its judge begins
+    claim = _claim(entry, capacity)
+    # A session that only judges takes what its judge was refused: another start would take it before its judge begins.
+    each = entry.least_money
     if not entry.verify_only:
         ceiling = max(ceiling_of(agent, cycle_input) * claim.sessions, claim.least)
         each = capacity.cycle_budget.first_reservation(claim, ceiling=ceiling) // claim.sessions
@@ -585,10 +584,8 @@ def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
             waits = f"Waiting for {exact_usd(entry.awaited)} of its budget, reserved for {entry.awaits}"
             return Check(Reason.MONEY_RESERVED, False, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", waits)
     else:
-        cycle_input, needed = (
-            capacity.cycle_input,
-            _needed(replace(entry, least_request=0), capacity),
-        )  # more than that is waited for
+        cycle_input = capacity.cycle_input
+        needed = _needed(replace(entry, least_request=0), capacity)  # more than that is waited for
         left = cycle_input.headroom + cycle_input.held if cycle_input.plan_left is None else cycle_input.plan_left
         code, message = Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT
     return Check(code, left >= needed, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", message, blocks=True)

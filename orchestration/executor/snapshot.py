@@ -16,7 +16,7 @@ from budget.models import GatewayRequest
 from orchestration import configuration, funding
 from orchestration.backlog import unproven
 from orchestration.backlog.files import locks
-from orchestration.configuration import entry_routes, model_access, windows
+from orchestration.configuration import entry_routes, gateway_use, model_access, windows
 from orchestration.configuration.config.routes import Routes
 from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess
 from orchestration.executor import plan, ready_line
@@ -155,7 +155,7 @@ def cycle_input(workspace_id: str, *, lock: bool) -> CycleInput:
         steered=config.auto_reallocate,
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
-        min_judge=review_money.MIN_LIMIT if config.required_judges else 0,
+        min_judge=_min_judge(config),
         judge_limit=_judge_limit(config),
         limit_at_start=any(config.with_agent(name).gets_limit_at_start for name in config.by_name),
         caps=_caps(limited),
@@ -193,6 +193,19 @@ def _caps(limited: Sequence[Mapping[str, Any]]) -> tuple[SpendLimit, ...]:
         SpendLimit(limit["category"], limit["period"], limit["amount"], int(limit["remaining"]))
         for limit in limited
         if limit["category"]
+    )
+
+
+def _min_judge(config: configuration.Config) -> int:
+    """Nothing admits the single requests of a judge past the gateway: it starts with all that it may spend."""
+    return max(
+        (
+            review_money.MIN_LIMIT
+            if gateway_use.may_pass(config, judge.acting_agent, has_gateway=bool(settings.GATEWAY_URL))
+            else configuration.micro(judge.round_usd)
+            for judge in config.required_judges.values()
+        ),
+        default=0,
     )
 
 

@@ -2,6 +2,7 @@
 books are written, so that no session ends before its last request is settled."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
@@ -40,7 +41,7 @@ UNREAD_S = 300.0
 """A client that takes no bytes for so long has left: its host may be gone, which no connection tells."""
 AT_ONCE = 2**15
 """So many bytes a connection takes in any case: writing them waits for nothing."""
-ERROR_S, MAX_ERROR, MAX_AFTER = 30.0, 2**20, 2**22
+ERROR_S, MAX_ERROR, MAX_AFTER, MAX_FREE = 30.0, 2**20, 2**22, 2**22
 NOT_REACHED = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -87,9 +88,8 @@ async def free(
     """Pass on a request that costs nothing."""
     try:
         async with _ask(request, upstream, _target(request, protocol, route, upstream), body or None) as answer:
-            return web.Response(
-                status=answer.status, headers=_returned(answer, upstream), body=upstream.masked(await answer.read())
-            )
+            free_body = upstream.masked(await _whole_body(answer))
+            return web.Response(status=answer.status, headers=_returned(answer, upstream), body=free_body)
     except (aiohttp.ClientError, TimeoutError) as problem:
         return refusals.error(protocol, 502, "api_error", _unreachable(upstream, problem))
 
@@ -106,11 +106,22 @@ async def count_input(
         async with request.app[CLIENT].post(
             target, data=body, headers=sent, allow_redirects=False, proxy=proxy, timeout=COUNT_TIMEOUT
         ) as answer:
-            values = await answer.json(content_type=None) if answer.status == 200 else {}
-    except (aiohttp.ClientError, TimeoutError, ValueError):
+            values = json.loads(await _whole_body(answer)) if answer.status == 200 else {}
+    except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError):
         return None
     counted = values.get("input_tokens", values.get("totalTokens")) if isinstance(values, dict) else None
     return counted if type(counted) is int and counted >= 0 else None
+
+
+async def _whole_body(answer: aiohttp.ClientResponse) -> bytes:
+    """A body that is kept in memory until it ends. Raises ClientPayloadError where it is longer than MAX_FREE, and TimeoutError after ERROR_S."""
+    body = bytearray()
+    async with asyncio.timeout(ERROR_S):
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > MAX_FREE:
+                raise aiohttp.ClientPayloadError("its answer is too long")
+    return bytes(body)
 
 
 async def ask_for_models(client: aiohttp.ClientSession, upstream: Upstream) -> int:

@@ -12,21 +12,22 @@ from orchestration.models import Entry, Session
 from orchestration.sessions import lifecycle, metering, reservations
 
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent a start is pointless
-NOT_COVERED = "No money for the review: the cap, a limit or the entry's budget leaves none"
+NOT_COVERED = "No money for the review: the cap, a limit or the entry's budget leaves too little"
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeMoney:
     """Micro-USD of an agent that judges. `most`: the limit of its role. `covered`: the part that its session's reservation can pay, which is less
-    where money is short. `problem`: the sentence if that is too little."""
+    where money is short. `problem`: the sentence if that is less than the `least`."""
 
     most: int
     covered: int
     problem: str = ""
+    least: int = MIN_LIMIT
 
 
-def for_interceptor(session: Session, config: Interceptor) -> JudgeMoney:
-    """Money for this review, under the config's caps and the budget's limits."""
+def for_interceptor(session: Session, config: Interceptor, *, in_gateway: bool) -> JudgeMoney:
+    """Money for this review, under the config's caps and the budget's limits. `in_gateway`: its requests pass the gateway."""
     workspace_id, round_limit = session.workspace_id, micro(config.round_usd)
     limit = round_limit
     reason = "No money for the review: the interceptor's caps are used up"
@@ -43,16 +44,20 @@ def for_interceptor(session: Session, config: Interceptor) -> JudgeMoney:
             reason = f"No money for the review: {limits.describe(current_limit)} is used up"
     if limit < MIN_LIMIT:
         return JudgeMoney(limit, 0, reason)
-    covered = min(limit, _cover(session, limit))
-    return JudgeMoney(limit, covered, NOT_COVERED if covered < MIN_LIMIT else "")
+    return _covered(session, limit, NOT_COVERED, in_gateway=in_gateway)
 
 
-def for_verifier(session: Session, config: Verifier) -> JudgeMoney:
-    """Money for the verifying agent of this round."""
-    limit = micro(config.round_usd)
+def for_verifier(session: Session, config: Verifier, *, in_gateway: bool) -> JudgeMoney:
+    """Money for the verifying agent of this round. `in_gateway`: its requests pass the gateway."""
+    problem = "The budget leaves too little for the verifying agent: raise the entry's budget or the cap"
+    return _covered(session, micro(config.round_usd), problem, in_gateway=in_gateway)
+
+
+def _covered(session: Session, limit: int, problem: str, *, in_gateway: bool) -> JudgeMoney:
+    """A session that only judges begins with less than the limit where the gateway admits each request: past it each such session overdraws by one."""
+    least = limit if not in_gateway and session.work == Entry.Work.VERIFY else MIN_LIMIT
     covered = min(limit, _cover(session, limit))
-    problem = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
-    return JudgeMoney(limit, covered, problem if covered < MIN_LIMIT else "")
+    return JudgeMoney(limit, covered, problem if covered < least else "", least)
 
 
 def lacks(session: Session, role: str, money: JudgeMoney) -> tuple[int, str] | None:

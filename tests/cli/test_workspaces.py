@@ -45,6 +45,13 @@ def test_a_demo_does_not_compete_with_the_only_other_workspace(
     assert used(muster) == demo.pk
 
 
+def test_without_a_workspace_a_command_names_the_next_step(muster: Terminal, workspace: Workspace, tmp_path: Path) -> None:
+    Workspace.objects.update(deleted_at=Now())
+    assert "may see no workspace: ask an admin of one" in muster("status").err
+    muster.set("MUSTER_DEFAULT_WORKSPACE_FILE", str(tmp_path / "kept"))
+    assert "make one with ./muster workspace add PATH" in muster("status").err
+
+
 def test_the_first_of_named_variable_folder_and_default_decides(
     muster: Terminal, workspace: Workspace, bakery: Workspace, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

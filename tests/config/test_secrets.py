@@ -31,6 +31,14 @@ def test_the_database_takes_a_password_as_it_is(tmp_path: Path) -> None:
     assert settings_of(shown, **parts) == str([engine, "db", 5432, "muster", "muster", PASSWORD, 600])
 
 
+def test_sqlite_at_an_address_has_the_options_of_the_usual_one(tmp_path: Path) -> None:
+    shown, data = "settings.DATABASES['default']", {"MUSTER_DATA_DIR": str(tmp_path)}
+    at_address = settings_of(shown, **data, DATABASE_URL=f"sqlite:///{tmp_path}/other.sqlite3")
+    options = "[settings.DATABASES['default'][n] for n in ('CONN_MAX_AGE', 'CONN_HEALTH_CHECKS', 'OPTIONS')]"
+    given = settings_of(options, **data, DATABASE_URL=f"sqlite:///{tmp_path}/other.sqlite3")
+    assert given == settings_of(options, **data) and "WAL" in given and f"{tmp_path}/other.sqlite3" in at_address
+
+
 def test_the_broker_takes_a_password_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     import redis
 

@@ -1,6 +1,7 @@
 """The agent of the fault tests: reports usage, works for a while, writes a file, and records when it ran.
 
-Two concurrent agents on one entry leave a file named OVERLAP. Run as `scripted_agent.py NOTES SECONDS`.
+Two concurrent agents on one entry leave a file named OVERLAP. Run as `scripted_agent.py NOTES SECONDS`. While there is a
+file NOTES/wait, none of them ends.
 """
 
 import json
@@ -28,6 +29,8 @@ def main() -> None:
     for step in range(4):
         print(json.dumps({"type": "usage", "id": str(step), "cost_usd": 0.01}), flush=True)
         time.sleep(seconds / 4)
+    while (notes / "wait").exists():
+        time.sleep(0.05)
     Path(f"work-{entry}.txt").write_text("done\n")
     with (notes / "lived").open("a") as file:
         file.write(json.dumps({"entry": entry, "session": session, "began": began, "ended": time.time()}) + "\n")

@@ -114,12 +114,14 @@ def test_stops_that_wait_take_no_thread_from_the_pages(patient: tuple[Client, Pa
 def test_the_reaper_kills_a_session_whose_worker_is_frozen(patient: tuple[Client, Path]) -> None:
     """Its lease would last another ten minutes. The worker that continues learns that it has lost the session."""
     client, folder = patient
-    work = Work(client, Path(tempfile.mkdtemp(dir=folder)), seconds=6.0)
+    work = Work(client, Path(tempfile.mkdtemp(dir=folder)))
+    (work.notes / "wait").touch()  # no agent ends by itself, however long what follows takes
     work.start()
     work.call("POST", "/executor/pause")
     frozen = _freeze_session_worker(work)
     try:
-        victim = next(session for session in work.call("GET", "/executor/workers")["workers"])
+        at_work = {_marker(agent) for agent in work.agents()}
+        victim = next(row for row in work.call("GET", "/executor/workers")["workers"] if row["sessionID"] in at_work)
         marked = [process for process in psutil.process_iter() if _marker(process) == victim["sessionID"]]
         command = f"sessions.kill({work.id!r}, {victim['sessionID']!r}, by=MUSTER)"
         work.up.muster("shell", "-c", f"from orchestration import sessions; from workspaces.access import MUSTER; {command}")
@@ -128,7 +130,8 @@ def test_the_reaper_kills_a_session_whose_worker_is_frozen(patient: tuple[Client
         assert marked and _entry(work, victim)["status"] == "pending"
     finally:
         os.kill(frozen, signal.SIGCONT)
-    time.sleep(1.5)
+        (work.notes / "wait").unlink()
+    until(lambda: work.call("GET", "/executor/workers") == {"workers": []}, 30)  # it has ended its others, and had its say
     assert _outcome(work, victim) == "lost" and _entry(work, victim)["status"] == "pending"
     work.call("POST", "/executor/resume")
     _finishes(work)

@@ -23,7 +23,7 @@ FIRST_VIEW, AGAIN = 100_000, 30_000  # bytes over the wire
 MOST_REQUESTS, MOST_NODES = 12, 1_400
 MOST_QUERIES = 14  # the board names what its cards wait for, the page of money what each model costs
 OF_SNAPSHOT = ("PRAGMA", "BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "SET TRANSACTION")
-"""What reads all of a page at one moment (workspaces/snapshot.py), and asks nothing."""
+"""Statements that open and end the snapshot of a page (workspaces/snapshot.py): they read no rows, and do not count as queries."""
 LOGS = ("log", "worker")  # a thousand lines are a thousand elements and more: they have a bound of their own (test_logs.py)
 
 

@@ -21,7 +21,7 @@ persons: list[Callable[[int], bool]] = []
 troubles: list[Callable[[], str]] = []
 """Each returns a sentence for an admin of the server where logins cannot go on. One query or two."""
 probes: list[Callable[[], str]] = []
-"""The same, by asking what may take seconds to answer."""
+"""Each asks the provider, which may take seconds, and returns a sentence as those of `troubles` do."""
 
 
 def why_over(person_id: int) -> str:

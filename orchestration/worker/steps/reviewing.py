@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
+from budget.models import GatewayRequest
 from orchestration import sessions
 from orchestration.configuration import Agent
 from orchestration.git import changes
@@ -15,7 +16,7 @@ from orchestration.git.clones import working_copies
 from orchestration.models import Executor, Round, Session
 from orchestration.sessions import review_money, rounds
 from orchestration.sessions.review_money import MIN_LIMIT, JudgeMoney
-from orchestration.worker.agent_run import outcomes, process
+from orchestration.worker.agent_run import gateway_access, outcomes, process
 from orchestration.worker.agent_run.outcomes import NoVerdict
 from orchestration.worker.agent_run.process import Invocation
 from orchestration.worker.agents.shared.interface import Role
@@ -50,9 +51,10 @@ def intercept(context: RoundContext) -> list[str]:
     config = context.bench.config.interceptor
     if config is None or not context.round.diffstat.get("files"):
         return []
+    in_gateway = _is_in_gateway(context, config.acting_agent, "review")
     with transaction.atomic():  # reviews are admitted one at a time: each sees what the others may still spend
         Executor.objects.select_for_update().get(pk=context.session.workspace_id)
-        money = review_money.for_interceptor(context.session, config)
+        money = review_money.for_interceptor(context.session, config, in_gateway=in_gateway)
         if not money.problem:
             sessions.enter(context.session, Session.Phase.INTERCEPTION)
     if money.problem:
@@ -87,7 +89,8 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
     """
     config = context.bench.config.verifier
     assert config is not None
-    money = review_money.for_verifier(context.session, config)
+    in_gateway = _is_in_gateway(context, config.acting_agent, "verify")
+    money = review_money.for_verifier(context.session, config, in_gateway=in_gateway)
     required = "verifier" in context.bench.config.required_judges
     if money.problem and not required:
         return Judgement(None, config.acting_agent, "", "", "", 0.0, missing="Skipped: no money is left for it")
@@ -130,10 +133,15 @@ def _request(context: RoundContext, role: Role) -> _Request:
         raise SessionOver(Facts("not_judged", "config", (message,))) from None
 
 
+def _is_in_gateway(context: RoundContext, agent: Agent, role: Role) -> bool:
+    return not isinstance(gateway_access.use(context.session, agent, role), str)
+
+
 def _unpaid(money: JudgeMoney) -> Facts:
     """The work is kept and waits for money. Where the limit of the role is what is used up, it waits for a person."""
     if money.most >= MIN_LIMIT:
-        return Facts("unpaid", "judge_budget", (money.problem,))
+        lacks = (money.least, GatewayRequest.RefusedBy.MONEY.value) if money.least > MIN_LIMIT else None
+        return Facts("unpaid", "judge_budget", (money.problem,), lacks=lacks)
     message = f"{money.problem}. Raise it, or set interceptor.required to false; then resume the entry"
     return Facts("unpaid", "review_budget", (message,))
 

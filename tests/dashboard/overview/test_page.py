@@ -285,7 +285,7 @@ def test_what_the_attention_list_has_no_room_for_is_on_lists_with_the_same_numbe
 def test_todays_spend_is_of_the_utc_day_in_any_zone(ana: Client) -> None:
     workspace = seed.empty()
     noon = now().replace(hour=12, minute=0, second=0, microsecond=0)
-    for at, amount in ((noon - timedelta(hours=1), 5), (noon - timedelta(hours=23), 70)):
+    for at, amount in ((noon - timedelta(hours=11), 5), (noon - timedelta(hours=23), 70)):
         charge = ledger.Charge(f"at {at}", amount, LedgerEntry.PriceSource.REPORTED, Category.ORCHESTRATOR, at=at)
         ledger.charge(Project.objects.get(pk=workspace.pk), charge, actor="agent")
     with timezone.override("Pacific/Auckland"):  # another day than UTC for half of it

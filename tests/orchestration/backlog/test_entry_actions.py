@@ -1,18 +1,21 @@
 """Actions on many entries at once: the same result as one by one, all or none, in few statements."""
 
 from random import Random
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.backlog import entry_actions, entry_state
+from orchestration.backlog import deletion, entry_actions, entry_state
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.rules import ways
 from orchestration.backlog.rules.transitions import Next
+from orchestration.configuration import workspace_setup
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, FileLock
-from tests.factories import ANA, a_session, a_workspace, some_entries
+from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries
+from workspaces.errors import Conflict
 from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -128,3 +131,28 @@ def test_random_holds_and_resumes_keep_the_counters_right(seed: int) -> None:
         assert rebuild.find(shop.pk) == []
         for entry in Entry.objects.filter(reason_code="dependency_failed"):
             assert Entry.objects.filter(dependents__entry=entry, status="failed").exists()
+
+
+@pytest.mark.parametrize("again", [entry_actions.resume_all, entry_actions.reverify_all])
+def test_an_entry_that_had_ended_starts_again_only_with_an_agent_that_the_config_has(again: Any) -> None:
+    workspace = a_workspace(agents={"other": {"kind": "codex"}})
+    asks, follows = an_entry(workspace, agent="other"), an_entry(workspace)
+    for entry in (asks, follows):
+        ended(a_session(entry), outcome="passed")
+    Entry.objects.update(**CLOSED, next_agent="other")
+    workspace_setup.configure(workspace, {"agents": {"other": None}}, by=ANA)
+    with pytest.raises(entry_actions.SomeRefuse, match="no agent other any more"):
+        again([asks, follows], by=ANA)
+    again([follows], by=ANA)
+    assert Entry.objects.get(pk=follows.pk).next_agent == ""
+
+
+def test_a_deleted_entry_comes_back_only_with_an_agent_that_the_config_has() -> None:
+    workspace = a_workspace(agents={"other": {"kind": "codex"}})
+    asks, follows = an_entry(workspace, agent="other"), an_entry(workspace)
+    Entry.objects.update(next_agent="other")
+    deletion.delete_all([asks, follows], by=ANA)
+    workspace_setup.configure(workspace, {"agents": {"other": None}}, by=ANA)
+    with pytest.raises(Conflict, match="no agent other any more"):
+        deletion.restore(asks, (), by=ANA)
+    assert deletion.restore(follows, (), by=ANA).next_agent == ""

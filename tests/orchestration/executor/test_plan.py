@@ -106,6 +106,12 @@ def test_no_entry_starts_while_an_exclusive_one_runs() -> None:
     assert isinstance(first, Start) and isinstance(second, Wait)
 
 
+def test_an_exclusive_entry_without_a_group_excludes_those_of_any_group() -> None:
+    alone, of_group = an_entry("e1", parallelizable=False), an_entry("e2", parallel_group="db")
+    for line in ([alone, of_group], [of_group, alone]):
+        assert [type(d) for d in plan(CYCLE_INPUT, line)] == [Start, Wait]
+
+
 def test_an_exclusive_entry_of_a_group_excludes_only_its_group() -> None:
     first = an_entry("e1", parallelizable=False, parallel_group="db")
     decisions = plan(CYCLE_INPUT, [first, an_entry("e2", parallel_group="db"), an_entry("e3")])
@@ -540,6 +546,13 @@ def test_an_entry_whose_next_request_cannot_be_paid_waits_and_only_its_own_budge
 def test_what_no_money_clears_waits_for_none(entry: dict[str, object]) -> None:
     [decision] = plan(SHORT, [replace(refused("e1", 10), **entry)])  # type: ignore[arg-type]
     assert isinstance(decision, Start)
+
+
+@pytest.mark.parametrize(("more", "kind"), [(0, Start), (1, Wait)])
+def test_a_request_of_exactly_a_rounds_ceiling_can_be_paid_and_not_one_micro_dollar_more(more: int, kind: type) -> None:
+    entry = an_entry("e1", headroom=9 * USD, least_limit="ceiling", least_request=CYCLE_INPUT.round_ceiling + more)
+    [decision] = plan(CYCLE_INPUT, [entry])
+    assert isinstance(decision, kind)
 
 
 @pytest.mark.parametrize(("seq", "may_return", "kind"), [(9, 7, Wait), (9, 6, Start), (1, 7, Start)])

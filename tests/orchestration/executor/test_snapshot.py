@@ -8,7 +8,8 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from budget.amounts import usd
-from budget.models import Account, Hold, Limit, Project
+from budget.ledger import requests
+from budget.models import Account, Category, Hold, Limit, Project
 from orchestration import configuration
 from orchestration.configuration.provider_trouble import ModelAccess
 from orchestration.executor import dispatch, plan, snapshot
@@ -249,6 +250,50 @@ def test_sessions_at_work_are_seen_with_what_their_shares_have_left_and_what_the
     assert (running[own.pk].share_left, running[own.pk].wants) == (0, 0)
     Session.objects.filter(pk=first.pk).update(phase="verification")
     assert {run.entry_id: run.wants for run in cycle_input(shop).running}[share.pk] == 0
+
+
+@pytest.mark.parametrize(("spare", "starts"), [("0.2", False), ("0.3", True)])
+def test_no_start_takes_the_money_that_a_waiting_request_still_lacks(shop: Workspace, spare: str, starts: bool) -> None:
+    session = a_session(an_entry(shop, budget="5"))
+    Hold.objects.update(amount=usd("0.5"), in_flight=usd("0.4"))
+    access = requests.open_access(Hold.objects.get(), role="implement", category=Category.ENTRY, upstreams={}, round_number=1)
+    requests.wait(access, requests.Bounded("anthropic", "m", usd("0.3")), gateway="g", reason=requests.FOR_MONEY)
+    Project.objects.update(max_project_spend=project(shop).held + usd(spare))
+    an_entry(shop)
+    dispatch.cycle(shop.pk)
+    assert Session.objects.exclude(pk=session.pk).exists() is starts
+
+
+@pytest.mark.parametrize(
+    ("url", "gateway", "kind", "starts"),
+    [
+        ("http://127.0.0.1:1", "auto", "claude_code", True),
+        ("", "auto", "claude_code", False),
+        ("http://127.0.0.1:1", "off", "claude_code", False),
+        ("http://127.0.0.1:1", "auto", "copilot", False),
+    ],
+)
+def test_a_judge_past_the_gateway_starts_only_with_all_that_it_may_spend(
+    shop: Workspace, settings: Any, url: str, gateway: str, kind: str, starts: bool
+) -> None:
+    settings.GATEWAY_URL = url
+    judge = {"agent": {"kind": kind}, "round_usd": 0.5, "required": True}
+    Executor.objects.update(config={"gateway": gateway, "verifier": judge})
+    for budget in ("0.3", "0.5"):
+        an_entry(shop, budget=budget)
+    Entry.objects.update(next_work="verify")
+    dispatch.cycle(shop.pk)
+    assert set(Session.objects.values_list("entry__seq", flat=True)) == ({1, 2} if starts else {2})
+
+
+def test_what_is_left_of_the_share_of_candidates_is_set_aside_once(shop: Workspace) -> None:
+    [entry] = some_entries(shop, "share")
+    Account.objects.filter(pk=entry.account_id).update(budget=usd(20))
+    Entry.objects.filter(pk=entry.pk).update(next_candidates=2)
+    dispatch.cycle(shop.pk)
+    assert Session.objects.filter(entry=entry).count() == 2
+    left = Account.objects.get(pk=entry.account_id).headroom
+    assert sum(run.share_left for run in cycle_input(shop).running) == left > 0
 
 
 def test_only_locks_that_overlap_are_read_and_who_may_take_them_over(shop: Workspace) -> None:

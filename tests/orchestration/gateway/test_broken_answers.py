@@ -1,6 +1,7 @@
 """Answers that a provider breaks off: what is booked of them, and after two of a key no third is paid."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from aiohttp import ClientError, web
@@ -8,7 +9,7 @@ from django.utils.timezone import now
 
 from budget.ledger import requests
 from budget.models import GatewayAccess, GatewayRequest
-from orchestration.gateway import conversations
+from orchestration.gateway import conversations, forwarding
 from orchestration.models import ProviderBreaker
 from tests.orchestration.gateway.stage import ANSWER, Provider, Reply, Stage, an_access, begins, play, sse, text_of, token
 
@@ -82,6 +83,29 @@ def test_a_client_that_leaves_is_no_trouble_of_its_provider() -> None:
         assert (await stage.ask(token(access)))[0] == 200
 
     play(steps)
+
+
+def test_answers_that_go_on_without_their_client_are_no_broken_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "READ_ON_S", 0.0)
+    access, cut_off = an_access(), asyncio.Semaphore(0)
+
+    async def goes_on(request: web.Request, response: web.StreamResponse) -> None:
+        with suppress(ConnectionError):
+            while True:
+                await response.write(sse({"type": "ping"}))
+                await asyncio.sleep(0)
+        cut_off.release()
+
+    async def steps(stage: Stage) -> None:
+        for _ in range(2):
+            async with stage.posting(token(access)) as answer:
+                await answer.content.readany()
+                answer.close()
+            async with asyncio.timeout(60):
+                await cut_off.acquire()
+        assert (await stage.ask(token(access)))[0] == 200
+
+    play(steps, Provider([goes_on, goes_on, ANSWER]))
 
 
 @pytest.mark.parametrize(("number", "status"), [(100, 200), (5_000, 502)])

@@ -577,3 +577,14 @@ def test_a_path_that_leads_elsewhere_is_not_passed_on() -> None:
 
     play(steps, provider)
     assert [request.path for request in provider.seen] == ["/v1/models"]
+
+
+@pytest.mark.parametrize(("size", "status"), [(forwarding.MAX_FREE, 200), (forwarding.MAX_FREE + 1, 502)])
+def test_an_answer_that_costs_nothing_is_read_to_a_bound(size: int, status: int) -> None:
+    access = an_access()
+
+    async def steps(stage: Stage) -> None:
+        async with stage.client.get(f"{stage.url}/v1/models", headers={"x-api-key": token(access)}) as answer:
+            assert answer.status == status and (status == 502 or len(await answer.read()) == size)
+
+    play(steps, Provider([web.Response(body=b"x" * size)]))

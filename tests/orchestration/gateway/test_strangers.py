@@ -98,3 +98,9 @@ def test_a_key_in_two_pieces_is_masked() -> None:
     pieces = [mask.feed(piece) for piece in (b"x abc", b"abca", b"bd, ab", b"c")]
     assert b"".join([*pieces, mask.feed(b"", is_last=True)]) == b"x abc[key], abc"
     assert mask.has_masked
+
+
+@pytest.mark.parametrize("first", range(1, 6))
+def test_a_key_is_masked_wherever_its_answer_is_cut(first: int) -> None:
+    mask = KeyMask(b"abcabd")
+    assert mask.feed(b"abcabd"[:first]) == b"" and mask.feed(b"abcabd"[first:]) == b"[key]"

@@ -28,7 +28,7 @@ def session() -> Session:
 def limit(session: Session, **config: str) -> tuple[int, str]:
     caps = {name: Decimal(value) for name, value in {"round_usd": "0.5", **config}.items()}
     rules = Interceptor.model_validate({"agent": {"kind": "command", "command": "true"}, **caps})
-    money = review_money.for_interceptor(session, rules)
+    money = review_money.for_interceptor(session, rules, in_gateway=True)
     return money.covered, money.problem
 
 
@@ -81,16 +81,18 @@ def test_a_review_has_no_more_than_its_reservation_can_cover(session: Session) -
     session.hold.amount = session.hold.drawn
     session.hold.save()
     affordable, reason = limit(session)
-    assert affordable < review_money.MIN_LIMIT and reason.endswith("the cap, a limit or the entry's budget leaves none")
+    assert affordable < review_money.MIN_LIMIT and reason.endswith("the cap, a limit or the entry's budget leaves too little")
 
 
-def test_a_session_that_only_judges_reserves_what_is_free() -> None:
+@pytest.mark.parametrize(("in_gateway", "is_enough"), [(True, True), (False, False)])
+def test_a_session_that_only_judges_begins_with_what_is_free_behind_the_gateway_alone(in_gateway: bool, is_enough: bool) -> None:
     entry = an_entry(a_workspace(name="Short"), budget="0.3")
     Entry.objects.filter(pk=entry.pk).update(next_work="verify")
     session = a_session(entry)
     agent = Verifier.model_validate({"agent": {"kind": "command", "command": "true"}, "round_usd": Decimal("0.5")})
     assert session.hold is None
-    assert review_money.for_verifier(session, agent) == JudgeMoney(most=usd("0.5"), covered=usd("0.3"))
+    money = review_money.for_verifier(session, agent, in_gateway=in_gateway)
+    assert (money.most, money.covered, not money.problem) == (usd("0.5"), usd("0.3"), is_enough)
 
 
 @pytest.mark.parametrize("lacks", [(usd("0.4"), "money"), None])

@@ -62,6 +62,7 @@ PACKED = zlib.compress(b"<< /Type /Pages /Count 9 >>")
     [
         (b"<< /Type /Page >> << /Type/Page/Parent 1 0 R >> << /Type /Pages >>", 2),
         (b"<< /Type /Pages /Count 40 >>", 40),
+        (b"<< /Type /Pages /Count 1 >> << /Type /Page >> << /Type /Page >>", 2),
         (b"<< /Type /ObjStm /N 3 /Filter /FlateDecode /Length 9 >>\nstream\r\n" + PACKED + b"\nendstream", 9),
         (b"<< /Type /ObjStm >>\nstream\nnot packed", 600),
         (b"encrypted", 600),

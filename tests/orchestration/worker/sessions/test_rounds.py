@@ -1,16 +1,19 @@
 """A session from its claim to its end, in this process: what each step does with the work."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from budget.amounts import usd
+from budget.models import Account
 from orchestration.backlog import entry_actions
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, Executor, FileLock, Landing, Session
@@ -293,6 +296,21 @@ def test_a_verifying_agent_without_a_verdict_is_asked_again_without_implementing
     assert (first.outcome, entry_of(first).next_work) == ("crashed", "verify")
     second = work.run(entry_of(first))
     assert (second.outcome, second.work, entry_of(second).account.spent) == ("passed", "verify", 100_000)
+
+
+def test_an_entry_waits_for_all_that_its_judge_may_spend_where_that_has_a_login(
+    shop: Make, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.GATEWAY_URL = "http://127.0.0.1:1"
+    (tmp_path / "claude").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    login = {"agent": {"kind": "claude_code"}, "round_usd": 0.5}
+    work = shop("touch ok", verifier=login)
+    entry = entry_of(work.run())
+    Account.objects.filter(pk=entry.account_id).update(budget=entry.account.spent + usd("0.3"))
+    second = work.run(entry)
+    assert (second.outcome, second.work, entry_of(second).account.held) == ("out_of_money", "verify", 0)
+    assert (entry_of(second).least_request, entry_of(second).least_limit) == (usd("0.5"), "money")
 
 
 def test_a_failing_setup_command_ends_the_session_before_its_agent_costs_money(shop: Make) -> None:
