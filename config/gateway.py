@@ -50,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     env.warn_of_unknown()
     if args.fd is None:
         prepared.wait()
-    connections.share(database.THREADS, idle_s=60, are_checked=False)
-    database.wait_briefly()
+    connections.share(database.MAX_CONNECTIONS, idle_s=60, are_checked=False)
+    database.shorten_busy_timeout()
     sys.setswitchinterval(SWITCH_S)
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
     gc.collect()

@@ -31,11 +31,11 @@ from workspaces.errors import NotFound
 OPEN_AFTER = 3
 AskedBy = ProviderBreaker.AskedBy
 OF_GATEWAY = ("auth", "quota", "rate_limited")
-"""Codes by which the gateway opens one, and sends nothing while it is open."""
+"""Codes at which the gateway opens a breaker. It sends nothing while that is open."""
 
 
 def wait_s(times: int) -> float:
-    """Seconds to wait after so many refusals in a row: 5, 10, 20, up to 300."""
+    """The back-off after so many refusals in a row, in seconds: 5, 10, 20, up to 300."""
     return min(waits.FIRST_BREAK_S * 2.0 ** min(max(times - 1, 0), 20), waits.MOST_BREAK_S)
 
 
@@ -125,13 +125,13 @@ def refused_at_gateway(
 
 
 def to_ask() -> list[ProviderBreaker]:
-    """Those about which a gateway asks now."""
+    """The breakers that are due for a gateway's probe."""
     soon = Now() + timedelta(seconds=waits.PROBE_AHEAD_S)
     return list(ProviderBreaker.objects.filter(code="auth", asked_by=AskedBy.GATEWAY, until__lte=soon))
 
 
 def claim(row: ProviderBreaker) -> bool:
-    """Take it upon this process to ask. False: another one was first, or it is no longer to be asked, such as after a change of the key."""
+    """Claim a probe for this process. False: another one was first, or the probe is obsolete, such as after a change of the key."""
     same = ProviderBreaker.objects.filter(pk=row.pk, code="auth", asked_by=AskedBy.GATEWAY, until=row.until)
     pause = timedelta(seconds=waits.LEAST_BREAK_S["auth"] + waits.PROBE_AHEAD_S)
     return same.update(until=Now() + pause) == 1
@@ -146,7 +146,7 @@ def leave_to_sessions(row: ProviderBreaker) -> None:
 
 
 def closed_to(session: Session, of: Reviewer) -> ProviderBreaker | None:
-    """The breaker that the gateway keeps shut for a session's agent now. None: its requests may be sent."""
+    """The gateway's open breaker for a session's agent; None: its requests may be sent."""
     rows = [row for row in breakers(session.workspace_id) if row.code in OF_GATEWAY and _is_waiting(row)]
     if not rows:
         return None
@@ -156,7 +156,7 @@ def closed_to(session: Session, of: Reviewer) -> ProviderBreaker | None:
 
 
 def has_free_fallback(session: Session) -> bool:
-    """True if another agent of the chain could take the work of an implementing session now."""
+    """True if an implementing session has a fallback with a closed breaker."""
     if session.role != Session.Role.IMPLEMENT:
         return False
     config = configuration.load(session.workspace.executor.config)
@@ -230,7 +230,7 @@ def try_again(workspace_id: str, *, by: Caller, credential: str = "") -> None:
 
 
 def breakers(workspace_id: str) -> list[ProviderBreaker]:
-    """Those that count refusals, also while they are closed."""
+    """The breakers with a count of refusals, open or closed."""
     return list(ProviderBreaker.objects.filter(workspace_id=workspace_id).order_by("credential", "family"))
 
 
@@ -244,7 +244,7 @@ def _close(rows: Iterable[ProviderBreaker]) -> None:
 
 
 def _requested_s(trouble: Trouble) -> float:
-    """Seconds until the provider accepts requests again, as it says."""
+    """The provider's own back-off, in seconds."""
     return trouble.retry_at - datetime.now(UTC).timestamp() if trouble.retry_at else 0.0
 
 

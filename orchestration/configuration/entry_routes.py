@@ -24,12 +24,12 @@ class Place:
 
     @property
     def current(self) -> Step:
-        """The last one, where the route has become shorter."""
+        """The current step, or the last one of a route that became shorter."""
         return self.steps[min(self.step, len(self.steps) - 1)]
 
     @property
     def agent(self) -> str:
-        """Its name as entries keep it: empty for the usual one."""
+        """The route's stored name: "" for the default."""
         return "" if self.current.agent == DEFAULT else self.current.agent
 
     @property
@@ -56,7 +56,7 @@ def routes_of(config: Config) -> Routes:
 
 
 def own(entry: Entry) -> list[Step]:
-    """The steps of the entry's own route."""
+    """The steps of an entry's own route."""
     return [Step.model_validate(step) for step in entry.route]
 
 
@@ -88,7 +88,7 @@ def lost_agent(entry: Entry, config: Config) -> str:
 
 
 def begin(entry: Entry, config: Config) -> None:
-    """Put it at the first step of its route, without saving."""
+    """Put an entry at the first step of its route, without saving."""
     entry.step, entry.step_since, entry.step_reason = 0, entry.rounds_completed, ""
     forget_refusal(entry)
     point(entry, config)

@@ -1,4 +1,4 @@
-"""The reason why a session had no provider, and what that closes: pure."""
+"""A session's failure at its provider, and the access that it closes: pure."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 Reviewer = Literal["", "interceptor", "verifier"]
 
 ALL_MODELS = ""
-"""The family of what concerns a credential as a whole."""
+"""The family of a limit on a whole credential."""
 
 
 class ModelAccess(NamedTuple):

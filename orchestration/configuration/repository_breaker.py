@@ -19,7 +19,7 @@ from workspaces.access import MUSTER
 
 
 def opened(workspace_id: str, trouble: Trouble) -> None:
-    """Nothing starts until the repository is back. Recorded once."""
+    """Open the breaker: nothing starts. Recorded once."""
     with transaction.atomic():
         row = Executor.objects.select_for_update().get(pk=workspace_id)
         is_fresh = not row.repository_code
@@ -38,7 +38,7 @@ def opened(workspace_id: str, trouble: Trouble) -> None:
 
 
 def closed(workspace_id: str) -> bool:
-    """The repository can be used again: its entries start, and its landings go on. False: it was closed already."""
+    """Close the breaker: entries start, and landings continue. False: it was closed already."""
     with transaction.atomic():
         row = Executor.objects.select_for_update().get(pk=workspace_id)
         if not row.repository_code:

@@ -21,7 +21,7 @@ PURPOSE = "muster secrets 1"
 MAX_CHARS = credentials.MAX_KEY_CHARS
 MAX_SECRETS = 100
 MUSTERS_OWN = ("FORGE_TOKEN", "FORGE_WEBHOOK_SECRET")
-"""Muster itself uses these: an agent with them could merge its own work."""
+"""Muster's own secrets: an agent with them could merge its own work."""
 
 
 def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:

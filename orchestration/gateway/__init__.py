@@ -1,15 +1,14 @@
-"""The gateway: agents' requests to model providers pass through it, on money that is reserved before a byte is sent, and with keys that no
-agent has.
+"""The gateway: a reverse proxy to the model providers. It reserves a request's money before a byte is sent, and adds keys that no agent has.
 
-server      the web application: one request from its arrival to its books
-tokens      what an agent shows in place of a key
-accesses    what a token permits, and the workspace's rules for it
-keys        the providers' keys, which are unsealed here alone
-pricing     what a request may cost, and what it did
-admission   on whose money a request goes; waiting for money, in the plan's order
-books       what it cost, booked once
-pacing      one queue per credential, while its provider refuses more
-forwarding  the bytes, to the provider and back
+server      the web application: a request from its arrival to its books
+tokens      the tokens that agents present in place of a key
+accesses    the rights of a token, and the workspace's rules
+keys        the providers' keys, unsealed here alone
+pricing     the bound of a request's cost, and its cost
+admission   reserve, grow, wait, lower the output limit, or refuse
+books       the cost, booked once
+pacing      a rate limiter per credential
+forwarding  the bytes to the provider and back
 protocols   the providers' APIs; pure
 process     the process: its row, its lease, its end
 """

@@ -1,5 +1,4 @@
-"""The accesses that tokens stand for, with the prices of their workspace. An access that has ended sends nothing in any case, since the database
-refuses that."""
+"""The accesses of tokens, with their workspace's rules. Both are cached: a stale access sends nothing, since the database refuses that."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,28 +11,27 @@ from budget.models import GatewayAccess, Hold
 from orchestration import configuration
 from orchestration.configuration import circuit_breaker
 from orchestration.gateway import database
-from orchestration.gateway.database import Kept
+from orchestration.gateway.database import RefreshingCache
 from orchestration.models import Executor, ProviderBreaker
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of a workspace. `prices`: its own, by model. `allows_inexact`: it takes requests whose bound is not sure. `breakers`: of its providers.
-    `overrunning`: credentials and models that make more than they are asked for."""
+    """The rules of a workspace."""
 
-    prices: Mapping[str, Rates]
-    allows_inexact: bool = False
+    prices: Mapping[str, Rates]  # its own, by model
+    allows_inexact: bool = False  # requests without an exact bound
     breakers: tuple[ProviderBreaker, ...] = ()
-    overrunning: frozenset[tuple[str, str]] = frozenset()
+    overrunning: frozenset[tuple[str, str]] = frozenset()  # credentials and models that exceed their output limit
 
-    def shut(self, credential: str) -> list[ProviderBreaker]:
-        """The breakers of a credential by which the gateway sends nothing now."""
+    def open_breakers(self, credential: str) -> list[ProviderBreaker]:
+        """The open breakers of a credential."""
         at = datetime.now(UTC)
         mine = (row for row in self.breakers if row.credential == credential and row.code in circuit_breaker.OF_GATEWAY)
         return [row for row in mine if row.until is not None and row.until > at]
 
     def retried_at(self, credential: str) -> datetime | None:
-        """The moment at which a person wanted it tried again; None: nobody did."""
+        """The time of a person's newest retry; None: there is none."""
         return next((row.since for row in self.breakers if row.credential == credential and not row.code), None)
 
 
@@ -50,23 +48,23 @@ class Permitted:
 
     @property
     def owner(self) -> str:
-        """Its entry, whose conversations go on in its next session; else its session or permit."""
+        """The owner of its conversations: its entry, whose next session continues them; else its session or permit."""
         return self.access.hold.account_id or self.access.session_ref
 
     def upstream(self, api: str) -> dict[str, Any] | None:
-        """The place where requests of this API go; None: they may not."""
+        """The upstream of this API; None: not permitted."""
         place = self.access.upstreams.get(api)
         return place if isinstance(place, dict) else None
 
 
 async def find(access_id: str, *, now: bool = False) -> Permitted | None:
-    """None: there is none, or it has ended. `now`: as the database has it, for requests that it does not see."""
-    access = await kept.get(access_id, now=now)
-    return None if access is None else Permitted(access, await rules.get(access.hold.project_id))
+    """The open access, or None. `now` skips the cache: for free requests, which the database does not check."""
+    access = await cache.get(access_id, now=now)
+    return None if access is None else Permitted(access, await rules_cache.get(access.hold.project_id))
 
 
 async def may_use(permitted: Permitted, origin: str) -> bool:
-    """True for the address that used the access first, which this one may be."""
+    """True for the address of the access's first use. The first caller binds it."""
     access = permitted.access
     if not access.origin:
         access.origin = await database.run(lambda: requests.bind_access(access.pk, origin))
@@ -84,5 +82,5 @@ def _read_rules(workspace_id: str) -> Rules:
     return Rules(config.rates, config.gateway == "inexact", breakers, requests.overrunning(workspace_id))
 
 
-kept = Kept(_access, fresh_s=30, stale_s=120)
-rules = Kept(_read_rules, fresh_s=2, stale_s=6)
+cache = RefreshingCache(_access, fresh_s=30, stale_s=120)
+rules_cache = RefreshingCache(_read_rules, fresh_s=2, stale_s=6)

@@ -1,4 +1,4 @@
-"""The books of a request, and what follows from them: the month of its credential, and the pages that show its workspace."""
+"""The books of a request, with its credential's month and the workspace's pages."""
 
 from django.db import transaction
 
@@ -11,7 +11,7 @@ from orchestration.models import Session
 
 
 def settle(workspace_id: str, credential: str, request_id: int, counted: Counted) -> bool:
-    """Book what a request cost, once. False: it was settled before, and nothing changed."""
+    """Book a request's cost once. False: it was settled before."""
     with transaction.atomic():
         is_fresh = requests.settle(request_id, counted)
         if is_fresh and counted.amount and months.are_counted(workspace_id):
@@ -22,7 +22,7 @@ def settle(workspace_id: str, credential: str, request_id: int, counted: Counted
 
 
 def note_overrun(request_id: int) -> None:
-    """Show on its session's page that its provider made more than it was asked for."""
+    """Report on the session's page that the provider exceeded the output limit."""
     row = GatewayRequest.objects.get(pk=request_id)
     if row.overrun:
         sentence = f"Request {row.pk} to {row.model}: {row.reason}. From now on the most that the model makes is reserved"
@@ -30,6 +30,6 @@ def note_overrun(request_id: int) -> None:
 
 
 def note_echo(session_ref: str, credential: str) -> None:
-    """Show on its session's page that its provider sent the key back."""
+    """Report on the session's page that the provider echoed the key."""
     sentence = f"The provider of {credential} sent the key back in an answer, where Muster masked it: use another key there"
     Session.of_any_role.filter(pk=session_ref, cost_note="").update(cost_note=sentence[:500])

@@ -1,5 +1,5 @@
-"""Statements of the gateway, in threads: its event loop never waits for the database. While the database is away they are tried again. Values that
-requests need again and again are kept, and read anew in the background, so that hardly any request waits for that."""
+"""The gateway's statements, in threads: its event loop never waits for the database. They are retried while it is unavailable. Caches are refreshed in the
+background, so that hardly a request waits for them."""
 
 import asyncio
 import time
@@ -18,34 +18,34 @@ T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
 RETRY_S = 0.25
-MOST_KEPT = 5_000
+MAX_CACHED = 5_000
 _sending = ThreadPoolExecutor(max_workers=8, thread_name_prefix="sending")
 _booking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="booking")
-"""Books wait for each other at their workspace's row; requests that are to be sent do not wait for them."""
-THREADS = 16
-"""Connections at most, with the lease's."""
+"""A pool of their own: books lock their workspace's row, and would keep requests from being sent."""
+MAX_CONNECTIONS = 16
+"""The process's limit of connections, with the lease's."""
 
 
-_later: set[asyncio.Task[object]] = set()
-AWAY = (OperationalError, InterfaceError, InternalError)
-"""InternalError: it takes no writes, as the old server after a failover."""
-BUSY_S = 2
-"""So long one attempt waits for another writer of SQLite."""
+_deferred: set[asyncio.Task[object]] = set()
+UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
+"""InternalError: the server is read-only, like the old primary after a failover."""
+BUSY_TIMEOUT_S = 2
+"""SQLite's busy_timeout: the wait of one attempt for another writer."""
 
 
-class Away(Exception):
-    """The database did not answer in time."""
+class Unavailable(Exception):
+    """The database gave no answer in time."""
 
 
-def wait_briefly() -> None:
-    """Have no attempt hold its thread for long."""
+def shorten_busy_timeout() -> None:
+    """Bound the time for which an attempt holds its thread."""
     given = connections.settings["default"]
     if given["ENGINE"].endswith("sqlite3"):
-        given["OPTIONS"]["timeout"] = BUSY_S
+        given["OPTIONS"]["timeout"] = BUSY_TIMEOUT_S
 
 
 async def run(action: Callable[[], T], *, patience_s: float | None = None, books: bool = False) -> T:
-    """The result of an action that may be repeated. `books`: it ends a request. Raises Away where the database is away for longer than that: the action may still be done then."""
+    """Run a repeatable action. Raises Unavailable after the patience: the action may still be done then."""
     threads = _booking if books else _sending
     until = time.monotonic() + (waits.DATABASE_S if patience_s is None else patience_s)
     while True:
@@ -53,24 +53,24 @@ async def run(action: Callable[[], T], *, patience_s: float | None = None, books
             async with asyncio.timeout(max(until - time.monotonic(), RETRY_S)):
                 return await asyncio.get_running_loop().run_in_executor(threads, _once, action)
         except TimeoutError:
-            raise Away("it does not answer") from None
-        except AWAY as problem:
+            raise Unavailable("it does not answer") from None
+        except UNAVAILABLE as problem:
             if time.monotonic() > until:
-                raise Away(str(problem).split("\n")[0]) from None
+                raise Unavailable(str(problem).split("\n")[0]) from None
             await asyncio.sleep(RETRY_S)
 
 
-def later(action: Callable[[], object]) -> None:
-    """Do it once the database is back, without anyone who waits for it."""
+def defer(action: Callable[[], object]) -> None:
+    """Run an action once the database is back."""
     task: asyncio.Task[object] = asyncio.create_task(run(action, patience_s=86_400, books=True))
-    _later.add(task)
-    task.add_done_callback(_later.discard)
+    _deferred.add(task)
+    task.add_done_callback(_deferred.discard)
 
 
 def _once(action: Callable[[], T]) -> T:
     try:
         return action()
-    except AWAY:
+    except UNAVAILABLE:
         connection.close()
         raise
     finally:
@@ -78,8 +78,8 @@ def _once(action: Callable[[], T]) -> T:
             close_old_connections()
 
 
-class Kept(Generic[K, V]):
-    """`read`: the value of a key, by statements. After `fresh_s` it is read again in the background; after `stale_s` a request waits for it."""
+class RefreshingCache(Generic[K, V]):
+    """A cache that refreshes in the background from `fresh_s` on. After `stale_s` a request waits for the new value."""
 
     def __init__(self, read: Callable[[K], V], *, fresh_s: float, stale_s: float) -> None:
         self._source, self._fresh_s, self._stale_s = read, fresh_s, stale_s
@@ -87,7 +87,7 @@ class Kept(Generic[K, V]):
         self._reading: dict[K, asyncio.Task[V]] = {}
 
     async def get(self, key: K, *, now: bool = False) -> V:
-        """`now`: as the database has it. Raises what `read` raises, and Away."""
+        """Raises the errors of `read`, and Unavailable."""
         kept = self._values.get(key)
         age = time.monotonic() - kept[0] if kept is not None else 0.0
         if kept is None or now or age > self._stale_s:
@@ -103,7 +103,7 @@ class Kept(Generic[K, V]):
 
     async def _read(self, key: K) -> V:
         value = await run(lambda: self._source(key))
-        if len(self._values) >= MOST_KEPT:
+        if len(self._values) >= MAX_CACHED:
             self._values.clear()
         self._values[key] = time.monotonic(), value
         return value

@@ -1,4 +1,4 @@
-"""The providers' keys, and the only addresses where they go. The gateway unseals a key when it sends a request, and keeps it for seconds."""
+"""The providers' keys, and the only addresses to which they are sent. A key is unsealed for a request, and cached for seconds."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from yarl import URL
 
 from orchestration import configuration
 from orchestration.configuration import Agent, credentials, secrets
-from orchestration.gateway.database import Kept
+from orchestration.gateway.database import RefreshingCache
 from orchestration.gateway.protocols.interface import Refused
 from orchestration.models import Credential, Executor, Secret
 from workspaces.secrets.sealing import Sealed, unseal
@@ -24,7 +24,7 @@ HEADERS = {
     "openai_chat": ("authorization", "Bearer "),
     "gemini": ("x-goog-api-key", ""),
 }
-"""The header in which a provider expects its key, and what stands before it."""
+"""The header of a provider's key, and its prefix."""
 HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -51,13 +51,13 @@ _NOT_SENT = HOP_BY_HOP | {
     "expect",
     "forwarded",
 }
-_ROUTES = re.compile(r"x[-_](?:forwarded|original|rewrite|http[-_]method|real[-_]ip|host)", re.I)
-"""Headers by which a proxy before the provider may take another address, or another method, than the request line's."""
+_REROUTING = re.compile(r"x[-_](?:forwarded|original|rewrite|http[-_]method|real[-_]ip|host)", re.I)
+"""Headers that override the address or the method of the request line at some proxies."""
 _VERSION = re.compile(r"v\d+[a-z0-9]*")
 
 
 class NoKey(Exception):
-    """The key is gone, or sealed with another MUSTER_SECRET_KEY. The text is a sentence."""
+    """The key is missing, or sealed with another MUSTER_SECRET_KEY. The message is a sentence."""
 
 
 MASKED = b"[key]"
@@ -69,7 +69,7 @@ class WrongAddress(Exception):
 
 @lru_cache(maxsize=1_000)
 def base_of(address: str) -> URL:
-    """A base URL, parsed as the requests to it are. Raises Refused where it is no address."""
+    """A base URL, parsed by the HTTP client's own parser. Raises Refused for an invalid one."""
     try:
         url = URL(address)
     except ValueError:
@@ -81,71 +81,72 @@ def base_of(address: str) -> URL:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """The place where requests of one API go, and the header with the key."""
+    """The base URL of one API, and the header with the key."""
 
     api: str
     base: URL
     key: tuple[str, str] | None
     credential: str
     patience_s: float | None = None
-    """So long may its agent wait for the provider; None: as long as its program does."""
+    """The agent's `provider_patience_s`; None: as long as its program waits."""
 
     def address(self, version: str, endpoint: str, query: Mapping[str, str] | None = None) -> URL:
-        """The address of an endpoint: scheme, host and port are the base URL's. As in the providers' own clients, a base URL that ends with a version
-        gets no other, and OpenAI's has a version wherever it has a path (`/openai/deployments/x` has none)."""
+        """The URL of an endpoint: scheme, host and port are the base URL's. As in the providers' SDKs, a base URL with a version gets no other. OpenAI's with any
+        path gets none (`/openai/deployments/x`)."""
         parts = [part for part in self.base.raw_path.split("/") if part]
         is_whole = bool(parts) and (self.api.startswith("openai") or _VERSION.fullmatch(parts[-1]) is not None)
         path = "/".join(["", *parts, *([] if is_whole else [version]), endpoint])
         return self.base.with_path(path, encoded=True).with_query(query)
 
     def headers(self, given: CIMultiDictProxy[str], target: URL) -> list[tuple[str, str]]:
-        """The headers of a request to the provider, with the key. Every way out passes here. `given`: the client's. Raises WrongAddress."""
+        """The client's end-to-end headers with the key. Every request passes here. Raises WrongAddress."""
         if target.origin() != self.base.origin():
+            # Paths joined as text had sent keys to other hosts: `/api.example@evil.example/v1/messages`.
             raise WrongAddress(f"{target.origin()} is not {self.base.origin()}")
         named = {name.strip().lower() for value in given.getall("Connection", []) for name in value.split(",")}
         kept = [
             (name, value)
             for name, value in given.items()
-            if name.lower() not in _NOT_SENT and name.lower() not in named and not _ROUTES.match(name)
+            if name.lower() not in _NOT_SENT and name.lower() not in named and not _REROUTING.match(name)
         ]
         return [*kept, ("accept-encoding", "identity"), *([self.key] if self.key else [])]
 
     @property
     def secret(self) -> bytes:
-        """The key's own bytes; empty: its server asks for none."""
+        """The key's bytes; empty: its server needs none."""
         return self.key[1].removeprefix("Bearer ").encode() if self.key else b""
 
     def masked(self, data: bytes) -> bytes:
-        """Without the key: a provider that answers with what it was sent would hand it to the agent."""
+        """Mask the key: a provider that echoes headers would hand it to the agent."""
         return data.replace(self.secret, MASKED) if self.secret else data
 
-    def paced_with(self, workspace_id: str) -> tuple[str, ...]:
-        """The name of the limit that it shares: one key has one, in however many workspaces it is."""
+    def rate_limit_key(self, workspace_id: str) -> tuple[str, ...]:
+        """The key of its rate limiter. Workspaces with the same provider key share one."""
         if self.key is None:
             return str(self.base), workspace_id, self.credential
         return str(self.base), hashlib.sha256(self.key[1].encode()).hexdigest()
 
 
 class KeyMask:
-    """Takes the key out of an answer that passes in pieces."""
+    """Masks the key in a streamed answer."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret, self._rest = secret, b""
+        self._secret, self._tail = secret, b""
         self.has_masked = False
 
     def feed(self, chunk: bytes, *, is_last: bool = False) -> bytes:
-        """The bytes that may pass now: a possible beginning of the key waits for its end."""
-        data = self._rest + chunk
+        """The masked bytes. A possible beginning of the key waits for more."""
+        data = self._tail + chunk
         if self._secret in data:
             data, self.has_masked = data.replace(self._secret, MASKED), True
         longest = 0 if is_last else min(len(self._secret) - 1, len(data))
         kept = next((n for n in range(longest, 0, -1) if data.endswith(self._secret[:n])), 0)
-        self._rest = data[len(data) - kept :]
+        self._tail = data[len(data) - kept :]
         return data[: len(data) - kept]
 
 
 async def upstream(workspace_id: str, api: str, place: dict[str, Any]) -> Upstream:
-    """An upstream as accesses have it, with its key. Raises NoKey, and Refused where its base URL is no address."""
+    """An access's upstream, with its key. Raises NoKey, and Refused for an invalid base URL."""
     base = base_of(str(place["base_url"]))
     key = await header(workspace_id, api, place)
     patience_s = float(place["patience_s"]) if "patience_s" in place else None
@@ -153,14 +154,14 @@ async def upstream(workspace_id: str, api: str, place: dict[str, Any]) -> Upstre
 
 
 async def header(workspace_id: str, api: str, upstream: dict[str, Any]) -> tuple[str, str] | None:
-    """The header with the key of an upstream, as accesses have it. None: its server asks for none. Raises NoKey."""
+    """The header with the key of an access's upstream; None: its server needs none. Raises NoKey."""
     key = upstream.get("key")
     if not key:
         return None
     name, prefix = HEADERS[api]
     if key.get("variable") == "ANTHROPIC_AUTH_TOKEN":
         name, prefix = "authorization", "Bearer "
-    return name, f"{prefix}{await kept.get((workspace_id, json.dumps(key, sort_keys=True)))}"
+    return name, f"{prefix}{await cache.get((workspace_id, json.dumps(key, sort_keys=True)))}"
 
 
 def _read(place: tuple[str, str]) -> str:
@@ -182,7 +183,7 @@ def _read(place: tuple[str, str]) -> str:
 
 
 def _of_config(workspace_id: str, key: dict[str, Any]) -> str:
-    """A key that stands in the env of an agent, or in its settings."""
+    """A key in an agent's env or settings."""
     config = configuration.load(Executor.objects.values_list("config", flat=True).get(pk=workspace_id))
     for agent in credentials.named_agents(config):
         if agent.path == key.get("agent") and (value := _value(agent.agent, key)):
@@ -197,4 +198,4 @@ def _value(agent: Agent, key: dict[str, Any]) -> str:
     return value if isinstance(value, str) else ""
 
 
-kept = Kept(_read, fresh_s=5, stale_s=15)
+cache = RefreshingCache(_read, fresh_s=5, stale_s=15)

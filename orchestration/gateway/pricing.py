@@ -1,5 +1,5 @@
-"""The price of a request in micro-USD: its bound, and that of its provider's count. Prices are the workspace's own, else those of the price
-table; a model without a price is not called."""
+"""The cost of a request in micro-USD: its bound, and that of its provider's count. A workspace's own prices come before the price table's. A model without a
+price is refused."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,33 +19,33 @@ LIMITS = (
     ("gemini-2.0", 8_192),
     ("gemini", 65_536),
 )
-"""The most that a model answers, in tokens, by the beginning of its name. Where a provider permits less, the bound is only too high."""
-MOST_OUTPUT = 131_072
-MOST_INPUT = 2_097_152
-"""The largest window of any model, in tokens."""
+"""Models' own output limits in tokens, by the beginning of their name. Too high a one only reserves too much."""
+MAX_OUTPUT = 131_072
+MAX_INPUT = 2_097_152
+"""The largest context window of any model, in tokens."""
 USUAL_INPUT = 100_000
-"""Tokens, fewer than those from which some models cost more."""
+"""Tokens below the tiers from which some models cost more."""
 US_TENTHS = 11
-"""Anthropic charges a tenth more for inference in the US alone, which the price table does not have."""
+"""Anthropic's surcharge of a tenth for inference in the US alone. The price table lacks it."""
 
 
 ALIASES = {"haiku": "claude-haiku-4-5", "sonnet": "claude-sonnet-4-5", "opus": "claude-opus-4-1"}
-"""Names for which Claude Code chooses the model, with one that costs as much."""
+"""Claude Code's aliases, each with a model of the same price."""
 
 
 def output_limit(request: Request) -> int:
-    """The limit asked for, else the model's own."""
-    return own_limit(request.model) if request.output_limit is None else request.output_limit
+    """The requested limit, else the model's own."""
+    return model_output_limit(request.model) if request.output_limit is None else request.output_limit
 
 
-def own_limit(model: str) -> int:
-    """The most tokens that a model answers, whatever it is asked for."""
+def model_output_limit(model: str) -> int:
+    """The most tokens that a model can answer."""
     name = model.rsplit("/", 1)[-1]
-    return next((limit for beginning, limit in LIMITS if name.startswith(beginning)), MOST_OUTPUT)
+    return next((limit for beginning, limit in LIMITS if name.startswith(beginning)), MAX_OUTPUT)
 
 
 def bound(request: Request, input_tokens: int, output_tokens: int, own: Mapping[str, Rates]) -> int | None:
-    """The most that a request with these tokens can cost. None: its model has no price."""
+    """The most that a request with these tokens can cost; None: its model has no price."""
     output = output_tokens * request.answers
     kinds = [Tokens(request.model, input=input_tokens, output=output, context=request.context, searches=request.searches)]
     if request.cache_write != "none":
@@ -89,18 +89,18 @@ def counted(request: Request, usage: Usage) -> Tokens:
 
 
 def cost(request: Request, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
-    """The price of the model that the request names, whatever the answer calls itself: that price was reserved."""
+    """The cost at the price of the requested model. An answer that named a cheaper one was booked at that price."""
     return _cost(replace(tokens, model=request.model), own)
 
 
 def usual_input(request: Request, tokens: int, own: Mapping[str, Rates]) -> int:
-    """The price of an input without caches or tiers, by one price a model: it is asked for before each request."""
+    """The cost of an input without caches or tiers: one price a model, since each request asks for it."""
     return (cost(request, Tokens("", input=USUAL_INPUT), own) or 0) * tokens // USUAL_INPUT
 
 
-def most(request: Request, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
-    """The price of a count as far as it can be true: within the model's own output and the largest window, read again for each search."""
-    window = MOST_INPUT * (request.searches + 1)
+def plausible_cost(request: Request, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
+    """The cost of a count, clamped to the model's output and the largest window. Each search reads the window again."""
+    window = MAX_INPUT * (request.searches + 1)
     return cost(
         request,
         replace(
@@ -109,7 +109,7 @@ def most(request: Request, tokens: Tokens, own: Mapping[str, Rates]) -> int | No
             cache_read=min(tokens.cache_read, window),
             cache_write=min(tokens.cache_write, window),
             cache_write_1h=min(tokens.cache_write_1h, tokens.cache_write, window),
-            output=min(tokens.output, max(own_limit(request.model), output_limit(request)) * request.answers),
+            output=min(tokens.output, max(model_output_limit(request.model), output_limit(request)) * request.answers),
         ),
         own,
     )
@@ -123,8 +123,8 @@ def _cost(tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
 
 
 def permits(model: str, permitted: str, own: Mapping[str, Rates]) -> bool:
-    """True for the model that an access names, and for one that is not dearer: CLIs call small models beside it. A name without a price limits nothing: it is
-    one of the CLI's own, such as `auto`, for which it chooses the model."""
+    """True for the access's model and for any that costs no more: CLIs call small models too. A name without a price, such as `auto`, limits nothing: the CLI
+    chooses the model."""
     if _plain(model) == _plain(permitted):
         return True
     alias = permitted.split("[")[0]  # `sonnet[1m]`
@@ -140,7 +140,7 @@ def permits(model: str, permitted: str, own: Mapping[str, Rates]) -> bool:
 
 
 def _price_of_name(model: str, tokens: Tokens, own: Mapping[str, Rates]) -> int | None:
-    """Also where the name begins with that of a provider, as some CLIs take it."""
+    """The price by this name, else by the name without its provider."""
     costs = (prices.cost(replace(tokens, model=name), own) for name in (model, _plain(model)) if name)
     return next((cost for cost in costs if cost is not None), None)
 

@@ -1,4 +1,4 @@
-"""The gateway as a process: its row, which is its lease, and the requests that a dead one left."""
+"""The gateway's process: its row among the workers is its lease. Requests of a dead process are ended."""
 
 import asyncio
 import math
@@ -30,31 +30,31 @@ Connection = TypeVar("Connection", bound=asyncio.Protocol)
 LOG_EVERY_S = 60.0
 
 QUEUE = "gateway"
-MOST_STRANGERS, STRANGER_S = 1_000, 75.0
-"""Connections without a token yet, and the time of one: longer than balancers keep theirs for probes (60 s)."""
+MAX_UNAUTHENTICATED, AUTHENTICATE_WITHIN_S = 1_000, 75.0
+"""Connections without a valid token, and the time of one. Balancers keep theirs for probes for 60 s."""
 
 
-class Strangers:
-    """Connections on which no token was accepted yet. Too many, and the oldest ends; one of an agent has no limit here."""
+class Unauthenticated:
+    """Connections without a valid token yet: 20,000 idle ones had left none for agents. Beyond the limit the oldest ends; an agent's has none."""
 
     def __init__(self) -> None:
         self._timers: dict[asyncio.Protocol, asyncio.TimerHandle] = {}
         self._logged_at = -math.inf
 
-    def greeting(self, server: Callable[[], Connection]) -> Callable[[], Connection]:
-        """The factory of a server's connections, with a limit for each that is new."""
+    def factory(self, server: Callable[[], Connection]) -> Callable[[], Connection]:
+        """The factory of a server's connections, each with a time limit."""
 
-        def greet() -> Connection:
+        def connect() -> Connection:
             connection = server()
-            if len(self._timers) >= MOST_STRANGERS:
+            if len(self._timers) >= MAX_UNAUTHENTICATED:
                 self._end(next(iter(self._timers)))
-            self._timers[connection] = asyncio.get_running_loop().call_later(STRANGER_S, self._end, connection)
+            self._timers[connection] = asyncio.get_running_loop().call_later(AUTHENTICATE_WITHIN_S, self._end, connection)
             return connection
 
-        return greet
+        return connect
 
     def accept(self, connection: asyncio.Protocol) -> None:
-        """Its token is valid."""
+        """Lift the limit: the connection has shown a valid token."""
         if (timer := self._timers.pop(connection, None)) is not None:
             timer.cancel()
 
@@ -70,7 +70,7 @@ class Strangers:
 
 
 class Lease:
-    """This process's row among the workers. Other processes take its requests for lost when it is not renewed."""
+    """This process's row among the workers. Others take over its requests once it expires."""
 
     def __init__(self) -> None:
         self.id = ids.session().replace("sess_", "gate_")
@@ -81,7 +81,7 @@ class Lease:
         threading.Thread(target=self._renew_loop, name="lease", daemon=True).start()
 
     def end(self) -> None:
-        """After its last stream."""
+        """Delete the row. Called after the last stream."""
         self._ended.set()
         Worker.objects.filter(pk=self.id).delete()
         connection.close()
@@ -113,12 +113,12 @@ class Lease:
 
 
 def take_over() -> int:
-    """End the requests of gateways that are gone. Returns how many."""
+    """End the requests of dead gateways. Returns their number."""
     return requests.lose(_of_lost()) if _any_at_work.any() else 0
 
 
 def _of_lost() -> Q:
-    """Requests of processes without a row, or whose row is too old. A new one has its row before its first request."""
+    """Requests of processes without a live lease. A process has its row before its first request."""
     alive = Worker.objects.filter(queue=QUEUE, seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S + settings.LEASE_GRACE_S))
     return ~Q(gateway__in=alive.values("pk"))
 

@@ -1,5 +1,4 @@
-"""The gateway's own refusals, in the shape of the API that was asked; and those of a provider, for whose end the gateway, an entry or its fallback
-waits. One row of a circuit breaker says it to all processes."""
+"""The gateway's own refusals, in the API's error format, and those of providers. A circuit breaker's row reports a provider's refusal to all processes."""
 
 import asyncio
 import json
@@ -21,7 +20,7 @@ from orchestration.facts import failures
 from orchestration.gateway import accesses, database, keys
 from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.keys import Upstream
-from orchestration.gateway.pacing import Pace
+from orchestration.gateway.pacing import RateLimiter
 from orchestration.gateway.protocols.interface import ProviderProtocol, Refused
 from orchestration.models import ProviderBreaker, Session
 
@@ -30,10 +29,10 @@ log = structlog.get_logger(__name__)
 NO_MONEY = "There is no money for this request: Muster ends the session and keeps its work"
 MARK = "muster_no_money"
 LOOK_EVERY_S = 1.0
-"""So often a waiting request looks whether a person wants it sent. The rows are kept for two seconds."""
-ASK_EVERY_S = 10.0
-"""So often a process looks whether a refused key is to be asked about."""
-MOST_TEXT = 2_000
+"""The interval at which a waiting request looks for a person's retry. Its rules are cached for two seconds."""
+PROBE_EVERY_S = 10.0
+"""The interval at which a process looks for refused keys that are due for a probe."""
+MAX_TEXT = 2_000
 _ANSWERS = {
     "auth": (401, "authentication_error"),
     "quota": (429, "insufficient_quota"),
@@ -42,32 +41,32 @@ _ANSWERS = {
 
 
 def error(protocol: ProviderProtocol | None, status: int, code: str, sentence: str) -> web.Response:
-    """`protocol` None: the path is none of any API."""
+    """An error in the API's format; without a protocol, in OpenAI's."""
     if protocol is None:
         return web.json_response({"error": {"type": code, "message": sentence}}, status=status)
     return web.Response(body=protocol.error(status, code, sentence), status=status, content_type="application/json")
 
 
-def unpaid(protocol: ProviderProtocol, agent: str) -> web.Response:
-    """No money is left. Codex repeats a 402, and stops at once when its quota is used up."""
+def out_of_money(protocol: ProviderProtocol, agent: str) -> web.Response:
+    """The answer 402. Codex repeats that, and stops at once at `insufficient_quota`."""
     if agent == "codex":
         return error(protocol, 429, "insufficient_quota", f"{NO_MONEY} ({MARK})")
     return error(protocol, 402, "billing_error", f"{NO_MONEY} ({MARK})")
 
 
 def unavailable(status: int, code: str, sentence: str) -> Refused:
-    """A refusal in a provider's stead. Some programs pass on the sentence alone, so that it states the status too. It names no credential: a name such as
-    ANTHROPIC_API_KEY was read as a refused key."""
+    """A refusal in the provider's stead. Some programs pass on the sentence alone, so it has the status too. It names no credential: ANTHROPIC_API_KEY in it had
+    been read as a refused key."""
     return Refused(status, code, f"{sentence} (status {status}, {code})")
 
 
-async def read(
-    permitted: Permitted, upstream: Upstream, pace: Pace, model: str, status: int, body: bytes, may_wait_s: float
+async def record(
+    permitted: Permitted, upstream: Upstream, limiter: RateLimiter, model: str, status: int, body: bytes, may_wait_s: float
 ) -> bool:
-    """Note the refusal of a request. True: it waits here and is sent again."""
-    text = body[:MOST_TEXT].decode(errors="replace")
+    """Report a refusal to its breaker. True: the request waits here and is sent again."""
+    text = body[:MAX_TEXT].decode(errors="replace")
     code = failures.from_status(status, text) if status >= 400 and MARK not in text else ""
-    wait_s = pace.closed_for()
+    wait_s = limiter.closed_for()
     is_short = upstream.patience_s is None or wait_s <= upstream.patience_s
     if code == "rate_limited" and status == 429 and is_short:
         return wait_s < may_wait_s
@@ -77,11 +76,11 @@ async def read(
     return False
 
 
-async def check(permitted: Permitted, upstream: Upstream, protocol: ProviderProtocol, pace: Pace, model: str) -> None:
-    """Raises Refused while a breaker keeps this credential shut: a refused key is asked once, by whichever gateway."""
-    rules = await accesses.rules.get(permitted.workspace_id)
-    _try_again(pace, rules.retried_at(upstream.credential))
-    rows = rules.shut(upstream.credential)
+async def check(permitted: Permitted, upstream: Upstream, protocol: ProviderProtocol, limiter: RateLimiter, model: str) -> None:
+    """Raises Refused while a breaker of this credential is open: one gateway probes a refused key, none else uses it."""
+    rules = await accesses.rules_cache.get(permitted.workspace_id)
+    _try_again(limiter, rules.retried_at(upstream.credential))
+    rows = rules.open_breakers(upstream.credential)
     if not rows:
         return
     concerned = {ALL_MODELS, (await database.run(partial(_access, permitted, upstream, model))).family}
@@ -92,9 +91,9 @@ async def check(permitted: Permitted, upstream: Upstream, protocol: ProviderProt
 
 
 @asynccontextmanager
-async def watching(permitted: Permitted, upstream: Upstream, pace: Pace, model: str) -> AsyncIterator[None]:
-    """While a request waits for its provider: one goes at once where a person says so, and it ends where a fallback is free and its agent's patience over."""
-    task = asyncio.create_task(_watch(permitted, upstream, pace, model))
+async def watching(permitted: Permitted, upstream: Upstream, limiter: RateLimiter, model: str) -> AsyncIterator[None]:
+    """Poll while a request waits: for a person's retry, and for the end of its agent's patience where a fallback is free."""
+    task = asyncio.create_task(_watch(permitted, upstream, limiter, model))
     try:
         yield
     finally:
@@ -103,25 +102,25 @@ async def watching(permitted: Permitted, upstream: Upstream, pace: Pace, model: 
             await task
 
 
-async def _watch(permitted: Permitted, upstream: Upstream, pace: Pace, model: str) -> None:
+async def _watch(permitted: Permitted, upstream: Upstream, limiter: RateLimiter, model: str) -> None:
     began = time.monotonic()
     has_reported = upstream.patience_s is None
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        with suppress(database.Away):
-            rules = await accesses.rules.get(permitted.workspace_id)
-            _try_again(pace, rules.retried_at(upstream.credential))
+        with suppress(database.Unavailable):
+            rules = await accesses.rules_cache.get(permitted.workspace_id)
+            _try_again(limiter, rules.retried_at(upstream.credential))
             if not has_reported and time.monotonic() - began > (upstream.patience_s or 0):
                 has_reported = True
                 if await database.run(partial(_has_fallback, permitted)):
                     sentence = "It takes no more requests now"
-                    await report(permitted, upstream, model, "rate_limited", sentence, time.time() + pace.closed_for())
+                    await report(permitted, upstream, model, "rate_limited", sentence, time.time() + limiter.closed_for())
 
 
-def _try_again(pace: Pace, retried_at: datetime | None) -> None:
-    if retried_at is not None and retried_at != pace.retried_at:
-        pace.retried_at = retried_at
-        pace.reopen()
+def _try_again(limiter: RateLimiter, retried_at: datetime | None) -> None:
+    if retried_at is not None and retried_at != limiter.retried_at:
+        limiter.retried_at = retried_at
+        limiter.reopen()
 
 
 async def report(permitted: Permitted, upstream: Upstream, model: str, code: str, message: str, retry_at: float | None) -> None:
@@ -134,25 +133,25 @@ async def report(permitted: Permitted, upstream: Upstream, model: str, code: str
 
     try:
         await database.run(open_breaker)
-        await accesses.rules.get(permitted.workspace_id, now=True)
-    except database.Away:
-        database.later(open_breaker)
+        await accesses.rules_cache.get(permitted.workspace_id, now=True)
+    except database.Unavailable:
+        database.defer(open_breaker)
 
 
-async def ask_again(ask: Callable[[Upstream], Awaitable[int]]) -> None:
-    """Ask about refused keys, as long as this process lives. `ask`: the status of the answer to a request that costs nothing; 0: there is none."""
+async def probe_refused_keys(probe: Callable[[Upstream], Awaitable[int]]) -> None:
+    """Probe refused keys, as long as this process lives. `probe` returns an HTTP status, or 0 without an answer."""
     while True:
-        await asyncio.sleep(ASK_EVERY_S)
-        with suppress(database.Away):
+        await asyncio.sleep(PROBE_EVERY_S)
+        with suppress(database.Unavailable):
             for row in await database.run(circuit_breaker.to_ask):
                 try:
-                    await _ask_about(row, ask)
+                    await _probe(row, probe)
                 except Exception:
                     log.exception("gateway.not_asked_again", credential=row.credential)
 
 
-async def _ask_about(row: ProviderBreaker, ask: Callable[[Upstream], Awaitable[int]]) -> None:
-    """One process asks. A status that says nothing of the key leaves the question to sessions; a server that is away is asked again."""
+async def _probe(row: ProviderBreaker, probe: Callable[[Upstream], Awaitable[int]]) -> None:
+    """Probe one key, from one process. A status that does not concern the key leaves the probe to sessions. An unreachable server is probed again."""
     try:
         place = await database.run(lambda: _place(row))
         upstream = await keys.upstream(row.workspace_id, *place) if place else None
@@ -160,16 +159,16 @@ async def _ask_about(row: ProviderBreaker, ask: Callable[[Upstream], Awaitable[i
         upstream = None
     if not await database.run(partial(circuit_breaker.claim, row)):
         return
-    status = await ask(upstream) if upstream is not None and upstream.key else 404
+    status = await probe(upstream) if upstream is not None and upstream.key else 404
     log.info("gateway.asked_about_key", credential=row.credential, status=status)
     if status in (401, 403, 429) or status >= 500 or not status:
         return
     await database.run(partial(circuit_breaker.leave_to_sessions, row))
-    await accesses.rules.get(row.workspace_id, now=True)
+    await accesses.rules_cache.get(row.workspace_id, now=True)
 
 
 def _place(row: ProviderBreaker) -> tuple[str, dict[str, Any]] | None:
-    """The API, and the place where the newest refused request with this key was sent."""
+    """The API and the upstream of the newest refused request with this key."""
     refused = GatewayRequest.objects.filter(hold__project_id=row.workspace_id, credential=row.credential, status__in=(401, 403))
     request = refused.select_related("access").order_by("-pk").first()
     return None if request is None else (request.api, request.access.upstreams[request.api])
@@ -186,7 +185,7 @@ def _has_fallback(permitted: Permitted) -> bool:
 
 
 def _message(text: str) -> str:
-    """The sentence of an error's body, as all four APIs have it; or its beginning."""
+    """The message in an error's body, in all four APIs' format; else its beginning."""
     try:
         error = json.loads(text).get("error")
     except (ValueError, AttributeError):

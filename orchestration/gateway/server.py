@@ -1,4 +1,4 @@
-"""The web application of the gateway: one request from its arrival to its books."""
+"""The gateway's web application: a request from its arrival to its books."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.admission import Unpaid
 from orchestration.gateway.forwarding import Outgoing
 from orchestration.gateway.keys import Upstream
-from orchestration.gateway.process import Strangers
+from orchestration.gateway.process import Unauthenticated
 from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.gateway.protocols.interface import ProviderProtocol, Refused, Request, Route
 from workspaces.values import ids
@@ -43,37 +43,37 @@ from workspaces.values import ids
 log = structlog.get_logger(__name__)
 
 NAME = web.AppKey("name", str)
-STRANGERS = web.AppKey("strangers", Strangers)
+UNAUTHENTICATED = web.AppKey("strangers", Unauthenticated)
 MAX_LINE = 64 * 1024
-MOST_INFORMATIONAL = 100
-"""A provider sends a few while it works (processing, early hints)."""
-IDLE_S = 660.0
-"""So long a connection without a request stays: longer than those of the usual balancers, which would else meet closed ones."""
-CONNECT_S = 15.0
-SILENCE_S = 900.0
-"""A provider that sends nothing for so long is gone."""
+MAX_INFORMATIONAL = 100
+"""Informational answers (1xx) before an answer: providers send a few, such as 102 and 103."""
+KEEP_ALIVE_S = 660.0
+"""The keep-alive timeout: longer than the usual balancers', which would else reuse closed connections."""
+CONNECT_TIMEOUT_S = 15.0
+READ_TIMEOUT_S = 900.0
+"""The longest silence of a provider."""
 
 
 def application(gateway: str) -> web.Application:
-    """`gateway`: the name of this process in the rows of its requests."""
-    app = web.Application(client_max_size=bodies.MOST)
-    app[NAME], app[STRANGERS] = gateway, Strangers()
+    """The application. `gateway` is the id of its lease."""
+    app = web.Application(client_max_size=bodies.MAX_BYTES)
+    app[NAME], app[UNAUTHENTICATED] = gateway, Unauthenticated()
     app.cleanup_ctx.append(_client)
-    app.router.add_get("/healthz", _alive)
-    app.router.add_route("HEAD", "/", _alive)  # Claude Code asks so whether its base URL answers
+    app.router.add_get("/healthz", _health)
+    app.router.add_route("HEAD", "/", _health)  # Claude Code probes its base URL so
     app.router.add_route("*", "/{path:.*}", _handle)
     return app
 
 
 def runner(gateway: str, *, drain_s: float) -> web.AppRunner:
-    """The application as a process serves it. Bodies come as they were sent: only so their decoded size has a bound."""
-    logging.getLogger("aiohttp.server").addFilter(_without_contents)
+    """The application's runner. aiohttp does not decode bodies: it has no limit on their decoded size."""
+    logging.getLogger("aiohttp.server").addFilter(_redact)
     return web.AppRunner(
         application(gateway),
         access_log=None,
         handle_signals=False,
         auto_decompress=False,
-        keepalive_timeout=IDLE_S,
+        keepalive_timeout=KEEP_ALIVE_S,
         max_line_size=MAX_LINE,
         max_field_size=MAX_LINE,
         shutdown_timeout=drain_s / 2,  # aiohttp waits so long twice
@@ -81,29 +81,29 @@ def runner(gateway: str, *, drain_s: float) -> web.AppRunner:
 
 
 async def listen(runner: web.AppRunner, listener: socket.socket) -> asyncio.Server:
-    """Take connections. Those without a token are bounded in number and time: else 20,000 idle ones would leave none for agents."""
+    """Accept connections, with a limit on those without a token."""
     assert runner.server is not None
-    greet = runner.app[STRANGERS].greeting(runner.server)
-    return await asyncio.get_running_loop().create_server(greet, sock=listener, backlog=512)
+    factory = runner.app[UNAUTHENTICATED].factory(runner.server)
+    return await asyncio.get_running_loop().create_server(factory, sock=listener, backlog=512)
 
 
-def _without_contents(record: logging.LogRecord) -> bool:
-    """A malformed request is logged without its lines, in one of which its token may stand."""
+def _redact(record: logging.LogRecord) -> bool:
+    """Redact the log of a malformed request: its lines may have its token."""
     if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
         record.msg, record.args, record.exc_info, record.exc_text = "gateway.malformed_request", (), None, None
     return True
 
 
 class ProviderConnection(ResponseHandler):
-    """aiohttp reads over informational answers (1xx), however many come: each counts as a sign of life, and each is kept until it is read. Beyond
-    MOST_INFORMATIONAL before an answer the connection is broken."""
+    """A connection with a limit on informational answers (1xx). aiohttp has none: each renews the read timeout, and each is buffered, so that such a request
+    never ended."""
 
     informational = 0
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         status = data[0].code
         self.informational = self.informational + 1 if 100 <= status < 200 else 0
-        if self.informational > MOST_INFORMATIONAL:
+        if self.informational > MAX_INFORMATIONAL:
             if self.transport is not None:
                 self.transport.abort()
             self.set_exception(HttpProcessingError(code=status, message="It sends informational answers without end"))
@@ -112,7 +112,7 @@ class ProviderConnection(ResponseHandler):
 
 
 async def _client(app: web.Application) -> Any:
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S)
     connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
     connector._factory = partial(ProviderConnection, loop=asyncio.get_running_loop())  # type: ignore[assignment]
     async with aiohttp.ClientSession(
@@ -124,12 +124,12 @@ async def _client(app: web.Application) -> Any:
         max_field_size=MAX_LINE,
     ) as client:
         app[forwarding.CLIENT] = client
-        asks = asyncio.create_task(refusals.ask_again(partial(forwarding.ask_for_models, client)))
+        asks = asyncio.create_task(refusals.probe_refused_keys(partial(forwarding.probe, client)))
         yield
         asks.cancel()
 
 
-async def _alive(_: web.Request) -> web.Response:
+async def _health(_: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
@@ -145,18 +145,18 @@ async def _handle(request: web.Request) -> web.StreamResponse:
         if route.kind == "free":
             return await forwarding.free(request, protocol, route, upstream, await bodies.read(request))
         exchange = Exchange(request, protocol, route, permitted, upstream, time.monotonic())
-        async with bodies.in_turn(permitted.access.pk, request):
+        async with bodies.serialised(permitted.access.pk, request):
             await exchange.read()
-        with bodies.kept(permitted.access.pk, exchange.body):
+        with bodies.within_memory(permitted.access.pk, exchange.body):
             return await exchange.run()
     except Refused as refused:
         if protocol is not None and refused.code == refusals.MARK:
-            return refusals.unpaid(protocol, permitted.access.agent if permitted is not None else "")
+            return refusals.out_of_money(protocol, permitted.access.agent if permitted is not None else "")
         return refusals.error(protocol, refused.status, refused.code, refused.sentence)
-    except database.Away:
+    except database.Unavailable:
         return refusals.error(protocol, 503, "api_error", "Muster's database is away: try again")
     except web.HTTPRequestEntityTooLarge:
-        return refusals.error(protocol, 413, "request_too_large", f"A body may have at most {bodies.MOST // 2**20} MiB")
+        return refusals.error(protocol, 413, "request_too_large", f"A body may have at most {bodies.MAX_BYTES // 2**20} MiB")
     except (ConnectionError, web.RequestPayloadError):
         return refusals.error(protocol, 400, "invalid_request_error", "The request broke off")
     except Exception:
@@ -167,7 +167,7 @@ async def _handle(request: web.Request) -> web.StreamResponse:
 
 
 def _matched(request: web.Request) -> dict[ProviderProtocol, Route]:
-    """The APIs that have this path: some share one, such as that of their models."""
+    """The APIs with this path: some share one, such as `models`."""
     if request.method == "CONNECT" or not request.raw_path.startswith("/"):
         raise Refused(
             403, "permission_error", "The gateway is no proxy: it sends requests to the providers of its workspace alone"
@@ -192,7 +192,7 @@ async def _permitted(request: web.Request, *, costs_nothing: bool) -> Permitted:
         raise Refused(
             401, "authentication_error", "This token is for another host: it is bound to the address that used it first"
         )
-    request.app[STRANGERS].accept(request.protocol)
+    request.app[UNAUTHENTICATED].accept(request.protocol)
     return permitted
 
 
@@ -207,7 +207,7 @@ async def _upstream(permitted: Permitted, protocol: ProviderProtocol) -> Upstrea
 
 
 def _token(request: web.Request) -> str:
-    """The token, from where the clients of the providers put their key."""
+    """The token, in the headers or the query in which the providers' clients send their key."""
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     for value in (
         bearer if scheme.lower() == "bearer" else "",
@@ -220,14 +220,14 @@ def _token(request: web.Request) -> str:
 
 @dataclass
 class Exchange:
-    """One request that costs money. `began`: on the monotonic clock."""
+    """A request that costs money."""
 
     request: web.Request
     protocol: ProviderProtocol
     route: Route
     permitted: Permitted
     upstream: Upstream
-    began: float
+    began: float  # on the monotonic clock
     body: bytes = b""
     asked: Request = field(init=False)
     tokens_in: int = 0
@@ -236,7 +236,7 @@ class Exchange:
     def gateway(self) -> str:
         return self.request.app[NAME]
 
-    def is_wanted(self) -> bool:
+    def is_connected(self) -> bool:
         transport = self.request.transport
         return transport is not None and not transport.is_closing()
 
@@ -245,9 +245,9 @@ class Exchange:
         return {name.lower(): value for name, value in self.request.headers.items()}
 
     async def read(self) -> None:
-        """Read the body, and what it asks for. Raises Refused."""
+        """Read and parse the body. Raises Refused."""
         self.body = await bodies.read(self.request)
-        self.asked = await bodies.apart(self.body, partial(self.protocol.read, self.route, self.body, self.headers))
+        self.asked = await bodies.off_loop(self.body, partial(self.protocol.read, self.route, self.body, self.headers))
 
     async def run(self) -> web.StreamResponse:
         asked, access = self.asked, self.permitted.access
@@ -256,37 +256,37 @@ class Exchange:
         item = self._bounded(asked, self._output_limit(asked))
         until = self.began + pacing.patience_of(access.agent, self.headers)
         await self._refuse_broken(item)
-        pace = pacing.pace_of(*self.upstream.paced_with(self.permitted.workspace_id))
+        limiter = pacing.limiter_of(*self.upstream.rate_limit_key(self.permitted.workspace_id))
         while True:
-            place, key = pacing.Place(pace), ids.request()
+            slot, key = pacing.Slot(limiter), ids.request()
             try:
-                await refusals.check(self.permitted, self.upstream, self.protocol, pace, asked.model)
-                row = None if await place.take_soon() else await self._queue(place, item, key, until)
+                await refusals.check(self.permitted, self.upstream, self.protocol, limiter, asked.model)
+                row = None if await slot.take_soon() else await self._queue(slot, item, key, until)
                 row, sent = await admission.admit(
                     access,
                     item,
-                    place,
+                    slot,
                     gateway=self.gateway,
                     key=key,
                     waiting=row,
                     patience_s=max(until - time.monotonic(), 0),
                     tighten=lambda: self._tightened(asked, item),
                     lower=lambda money: self._lowered(asked, item, money),
-                    is_wanted=self.is_wanted,
+                    is_connected=self.is_connected,
                 )
             except Unpaid as unpaid:
-                place.give_back()
-                if unpaid.ended:
+                slot.give_back()
+                if unpaid.access_ended:
                     raise Refused(401, "authentication_error", "This token has ended with its session or permit") from None
                 raise Refused(402, refusals.MARK, refusals.NO_MONEY) from None
             except BaseException:
-                place.give_back()
+                slot.give_back()
                 raise
             outgoing = Outgoing(
-                self.body, row, asked, self.permitted, self.protocol, place, self.upstream, self.route, sent.bound, sent.seen
+                self.body, row, asked, self.permitted, self.protocol, slot, self.upstream, self.route, sent.bound, sent.seen
             )
             try:
-                outgoing = replace(outgoing, body=await bodies.apart(self.body, partial(self._edited, asked, sent)))
+                outgoing = replace(outgoing, body=await bodies.off_loop(self.body, partial(self._edited, asked, sent)))
             except BaseException:
                 await forwarding.give_up(outgoing)
                 raise
@@ -295,37 +295,37 @@ class Exchange:
                 return answer
 
     async def _refuse_broken(self, item: Bounded) -> None:
-        """Raises Refused where the provider of this key has just broken off two answers: each was paid, and a third would be."""
-        if not (rest_s := conversations.rests_for(self.permitted.workspace_id, self.upstream.credential)):
+        """Raises Refused after two broken answers of this key: each was paid, and a third would be."""
+        if not (rest_s := conversations.backoff_s(self.permitted.workspace_id, self.upstream.credential)):
             return
         refuse = partial(requests.refuse, self.permitted.access, item, gateway=self.gateway, reason=requests.BROKEN, status=503)
         await database.run(refuse)
         sentence = "It broke off two answers in a minute"
-        # Without the breaker sessions went on to start for a key that takes nothing: four in a minute for one entry.
+        # Without an open breaker sessions started in vain: four in a minute for one entry.
         await refusals.report(self.permitted, self.upstream, item.model, "overloaded", sentence, time.time() + rest_s)
         raise refusals.unavailable(503, "overloaded_error", sentence)
 
-    async def _queue(self, place: pacing.Place, item: Bounded, key: str, until: float) -> int:
-        """Wait until its provider takes it. Returns the row in which that is noted. Raises Refused."""
+    async def _queue(self, slot: pacing.Slot, item: Bounded, key: str, until: float) -> int:
+        """Queue for a slot. Returns the row of the wait. Raises Refused."""
         access, gateway = self.permitted.access, self.gateway
         try:
             wait = partial(requests.wait, access, item, gateway=gateway, reason=requests.FOR_PROVIDER, key=key)
             row = await database.run(wait)
             order = await database.run(lambda: admission.order_of(access))
-            async with refusals.watching(self.permitted, self.upstream, place.pace, item.model):
-                if await place.wait(order, until=until, is_wanted=self.is_wanted):
+            async with refusals.watching(self.permitted, self.upstream, slot.limiter, item.model):
+                if await slot.wait(order, until=until, is_connected=self.is_connected):
                     return row
-            reason, status = ("its provider takes no more now", 429) if self.is_wanted() else ("its client has left", 499)
+            reason, status = ("its provider takes no more now", 429) if self.is_connected() else ("its client has left", 499)
             refuse = partial(requests.refuse, access, item, gateway=gateway, reason=reason, status=status, waiting=row)
             await database.run(refuse)
-        except (database.Away, asyncio.CancelledError):
+        except (database.Unavailable, asyncio.CancelledError):
             admission.give_up(access, item, gateway=gateway, key=key)
             raise
         raise refusals.unavailable(429, "rate_limit_error", "The provider takes no more requests now: try again later")
 
     def _check(self, asked: Request) -> None:
-        """Raises Refused for a model that its access does not permit, and for what has no sure bound, unless the workspace allows that. Pictures and documents
-        pass: their bounds are the providers' own formulas."""
+        """Raises Refused for a model that the access does not permit, and for an inexact bound, unless the workspace allows that. Pictures and documents pass:
+        their bounds are the providers' own formulas."""
         if not pricing.permits(asked.model, self.permitted.access.model, self.permitted.rules.prices):
             sentence = f"This token is for {self.permitted.access.model} and cheaper models, not for {asked.model[:100]}"
             raise Refused(403, "permission_error", sentence)
@@ -338,8 +338,8 @@ class Exchange:
         return (self.upstream.credential, asked.model) in self.permitted.rules.overrunning
 
     def _output_limit(self, asked: Request) -> int:
-        """The tokens that its answer may have: where its provider does not keep to a limit, the most that the model makes."""
-        return max(pricing.output_limit(asked), pricing.own_limit(asked.model) if self._overruns(asked) else 0)
+        """The bound of the answer's tokens: the model's own limit where its provider ignores limits."""
+        return max(pricing.output_limit(asked), pricing.model_output_limit(asked.model) if self._overruns(asked) else 0)
 
     def _bounded(self, asked: Request, limit: int) -> Bounded:
         bound = pricing.bound(asked, self.tokens_in, limit, self.permitted.rules.prices)
@@ -355,7 +355,7 @@ class Exchange:
         )
 
     async def _tightened(self, asked: Request, item: Bounded) -> Bounded:
-        """The request by its provider's own count of the input, where bytes say too much and the provider counts for nothing."""
+        """The bound by the provider's own count of the input, where it is free and no baseline is known."""
         counting = self.protocol.counting(self.route, self.body)
         if conversations.is_known(self.permitted.owner, asked) or counting is None or asked.searches:
             return item
@@ -366,7 +366,7 @@ class Exchange:
         return self._bounded(asked, item.output_limit)
 
     def _lowered(self, asked: Request, item: Bounded, money: int) -> Bounded:
-        """The request with the output limit that this money pays, or with the lowest one that does not cut the answer off."""
+        """The bound with the output limit that this money pays, or with the lowest useful one."""
         conversations.learn_least_output(self.permitted.workspace_id, asked.model)
         least = max(conversations.least_output(self.permitted.workspace_id, asked.model), asked.thinking_budget + 1)
         most = item.output_limit

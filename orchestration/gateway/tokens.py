@@ -1,5 +1,5 @@
-"""Tokens that agents show in place of a provider's key: the id of its access, with a signature. A token that Muster did not make is refused without
-a look at the database; whether an access is still open, the database knows, and from which address it was used first."""
+"""Bearer tokens of agents, in place of a provider's key: an access's id with an HMAC. A forged one costs no statement. The database knows if the access is
+open, and the address of its first use."""
 
 import hashlib
 import hmac
@@ -9,7 +9,7 @@ import re
 from django.conf import settings
 
 PROXIES = "trusted proxies"
-"""The origin of what trusted proxies pass on without an address that they vouch for."""
+"""The origin of a request that trusted proxies pass on without an address."""
 
 _TOKEN = re.compile(r"muster-(?P<access>access_[0-9a-z]{20})-(?P<signature>[0-9a-f]{40})")
 
@@ -19,7 +19,7 @@ def token_of(access_id: str) -> str:
 
 
 def access_of(token: str) -> str | None:
-    """The id of its access; None: Muster did not make this token."""
+    """The access's id; None: the token is forged."""
     match = _TOKEN.fullmatch(token)
     if match is None:
         return None
@@ -29,8 +29,7 @@ def access_of(token: str) -> str | None:
 
 
 def origin_of(peer: str, forwarded: str) -> str:
-    """The address that shows a token: the peer's, or the one that MUSTER_TRUSTED_PROXIES vouch for in `X-Forwarded-For`. IPv6 by its /64 network, in which one
-    host has several addresses."""
+    """The client's address: the peer's, or the last in `X-Forwarded-For` before MUSTER_TRUSTED_PROXIES. An IPv6 host has several addresses, so its /64."""
     networks = [ipaddress.ip_network(each, strict=False) for each in settings.TRUSTED_PROXIES]
     for hop in reversed([*forwarded.split(","), peer]):
         try:

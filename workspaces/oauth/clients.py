@@ -1,5 +1,5 @@
-"""Programs that ask for a token. Each says of itself what it is called and where it takes its code: by a document at the https address that is its id,
-or by registration. Nothing that it says is true for that reason: the page shows the hosts, and the code goes nowhere else.
+"""OAuth clients: by a client id metadata document at an https address, or by dynamic registration (RFC 7591). Their name and redirect URIs are claims of their
+own: the consent page shows the hosts, and the code goes nowhere else.
 """
 
 import http.client
@@ -26,17 +26,17 @@ MAX_ADDRESS = 500
 MAX_REDIRECTS = 20
 MAX_DOCUMENT = 16 * 1024
 TIMEOUT_S = 5.0
-KEPT_S = 300.0
-FAILED_S = 10.0
-"""After a failure, the document is not requested for so long."""
-MAX_KEPT = 200
+CACHE_S = 300.0
+BACKOFF_S = 10.0
+"""The back-off after a failed fetch."""
+MAX_CACHED = 200
 MAX_READ = 30
-"""Documents that one person has read, in the throttle's window."""
+"""Fetches for one person, in the throttle's window."""
 MAX_REGISTERED = 1000
-MAX_OF_ADDRESS = 20
+MAX_REGISTRATIONS_PER_ADDRESS = 20
 """Registrations from one address, in the throttle's window."""
-UNUSED, FORGOTTEN = timedelta(days=1), timedelta(days=180)
-"""After these a registered program goes: one that no person has let in, and one that was let in and came no more."""
+UNUSED, INACTIVE = timedelta(days=1), timedelta(days=180)
+"""A registered client is deleted so long after its registration without an approval, or after its last approval."""
 REGISTERED = re.compile(r"mcp_[A-Za-z0-9_-]{20,36}")
 _PATH = r"/(?:[!\"$-\[\]-~]*)"  # visible ASCII but # and \
 _WEB = re.compile(rf"https://[A-Za-z0-9.-]+(?::[0-9]{{1,5}})?(?:{_PATH})?")
@@ -47,20 +47,20 @@ _documents: dict[str, tuple[float, dict[str, Any] | str]] = {}
 
 @dataclass(frozen=True)
 class Client:
-    """`name`: in its own words. `host`: where its document lies; empty for one that registered itself."""
+    """An OAuth client, by its own claims."""
 
     id: str
     name: str
     redirect_uris: list[str]
-    host: str = ""
+    host: str = ""  # of its metadata document
 
     def takes(self, address: str) -> bool:
-        """True for an address that the program has named; on loopback the port may be another (RFC 8252, 7.3)."""
+        """True for a redirect URI of the client. On loopback any port matches (RFC 8252, 7.3)."""
         return any(address == mine or _is_same_but_port(address, mine) for mine in self.redirect_uris)
 
 
 def find(client_id: str, *, reader: Any) -> Client:
-    """The program with this id. Raises Invalid with a sentence for the reader, and TooMany."""
+    """The client with this id. Raises Invalid with a sentence for the reader, and TooMany."""
     if REGISTERED.fullmatch(client_id):
         row = RegisteredClient.objects.filter(pk=client_id).first() if "registration" in settings.MCP_CLIENTS else None
         if row is None:
@@ -74,15 +74,15 @@ def find(client_id: str, *, reader: Any) -> Client:
 
 
 def register(given: Any, address: str) -> RegisteredClient:
-    """Keep what a program says of itself. Raises Invalid, whose name is the RFC's word, and TooMany."""
-    if (wait := throttle.count("registrations of programs", address, MAX_OF_ADDRESS)) is not None:
+    """Dynamic client registration. Raises Invalid, named by the RFC's error, and TooMany."""
+    if (wait := throttle.count("registrations of programs", address, MAX_REGISTRATIONS_PER_ADDRESS)) is not None:
         raise TooMany(wait, "registrations")
     redirects = _redirects(given)
     if not redirects:
         raise Invalid("Give redirect_uris: https, or http on loopback", "invalid_redirect_uri")
     unused = RegisteredClient.objects.filter(approved_at__isnull=True)
     unused.filter(created_at__lt=timezone.now() - UNUSED).delete()
-    RegisteredClient.objects.filter(approved_at__lt=timezone.now() - FORGOTTEN).delete()
+    RegisteredClient.objects.filter(approved_at__lt=timezone.now() - INACTIVE).delete()
     if unused.count() >= MAX_REGISTERED:
         raise TooMany(3600, "registrations")
     name = _name(given.get("client_name")) or "An MCP client"
@@ -91,12 +91,12 @@ def register(given: Any, address: str) -> RegisteredClient:
 
 
 def mark_approved(client: Client) -> None:
-    """Keep a registered program."""
+    """Renew a registered client's time."""
     RegisteredClient.objects.filter(pk=client.id).update(approved_at=timezone.now())
 
 
 def host_of(address: str) -> str:
-    """The host of an address that a program has named, for a person to read; empty for a program on their own computer."""
+    """The host of a redirect URI, or "" for loopback."""
     return "" if _LOOPBACK.fullmatch(address) else (urlsplit(address).hostname or "")
 
 
@@ -125,16 +125,16 @@ def _document(address: str, reader: Any) -> dict[str, Any]:
             raise TooMany(wait, "programs")
         kept = _fetched(address)
         with _lock:
-            if len(_documents) >= MAX_KEPT:
+            if len(_documents) >= MAX_CACHED:
                 _documents.clear()
-            _documents[address] = (time.monotonic() + (FAILED_S if isinstance(kept, str) else KEPT_S), kept)
+            _documents[address] = (time.monotonic() + (BACKOFF_S if isinstance(kept, str) else CACHE_S), kept)
     if isinstance(kept, str):
         raise Invalid(f"The program's document cannot be read. {kept}", "client_id")
     return kept
 
 
 def _fetched(address: str) -> dict[str, Any] | str:
-    """The document, or a sentence why there is none. Nothing of an answer is shown: it may come from where the reader may not look."""
+    """The metadata document, or a sentence about the failure. It quotes nothing of the answer (SSRF): the reader may not see that server."""
     began = time.monotonic()
     try:
         place = addresses.resolve(address)
@@ -155,7 +155,7 @@ def _fetched(address: str) -> dict[str, Any] | str:
 
 
 def _is_document(address: str) -> bool:
-    """An https address with a path, and with nothing that two readers could take for different places."""
+    """True for an https URL with a path, and without anything ambiguous, such as dot segments."""
     if len(address) > MAX_ADDRESS or not _WEB.fullmatch(address) or not host_of(address):
         return False
     path = urlsplit(address).path
@@ -165,7 +165,7 @@ def _is_document(address: str) -> bool:
 
 
 def _redirects(described: Any) -> list[str]:
-    """The addresses that a program names, without those that take no code: schemes of programs, which any program may claim, and plain http."""
+    """The usable redirect URIs: no custom schemes, which any program may claim, and no plain http but loopback."""
     named = described.get("redirect_uris") if isinstance(described, dict) else None
     return [item for item in named if _is_redirect(item)] if isinstance(named, list) and len(named) <= MAX_REDIRECTS else []
 
@@ -187,5 +187,5 @@ def _is_same_but_port(address: str, mine: str) -> bool:
 
 
 def _name(given: Any) -> str:
-    """A program's name without what could disguise it on a page."""
+    """A client's name without characters that could disguise it."""
     return re.sub(r"[^A-Za-z0-9._/() -]", "", given)[:60].strip() if isinstance(given, str) else ""

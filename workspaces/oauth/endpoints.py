@@ -1,4 +1,4 @@
-"""The addresses that programs use: forms or JSON in, JSON out, by no cookie."""
+"""The OAuth endpoints for clients: metadata, token, revocation, registration. They read no cookie."""
 
 import json
 
@@ -41,7 +41,7 @@ def token(request: HttpRequest) -> HttpResponse:
 
 @form_endpoint
 def revoke(request: HttpRequest) -> HttpResponse:
-    """The holder of a token may end it."""
+    """Token revocation (RFC 7009) by its holder."""
     grants.revoke(given(request, "token"))
     return JsonResponse({})
 
@@ -49,7 +49,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_POST
 def register(request: HttpRequest) -> HttpResponse:
-    """Registration of programs, where MUSTER_MCP_CLIENTS allows it."""
+    """Dynamic client registration (RFC 7591), where MUSTER_MCP_CLIENTS allows it."""
     if "registration" not in settings.MCP_CLIENTS:
         raise Http404
     try:

@@ -1,5 +1,5 @@
-"""From an approval to a token. Each step is one transaction with the grant's row locked: of two who redeem a code at once, one gets the token, and
-then it is void, since one of them was not the program.
+"""Authorization code grants. Each step locks the grant's row: of two simultaneous redemptions one gets the token, and the other revokes it, since a code that
+comes twice was stolen (RFC 6749, 4.1.2).
 """
 
 import base64
@@ -33,7 +33,7 @@ class NoGrant(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A program's request, checked. `state` is its own."""
+    """A valid authorization request."""
 
     client: Client
     redirect_uri: str
@@ -43,7 +43,7 @@ class Request:
 
 
 def approve(request: Request, *, user: Any) -> str:
-    """A code for the program that the person has approved. Raises Invalid when no token can stand for the person."""
+    """A code for an approved client. Raises Invalid for a person who may have no token."""
     if why := tokens.why_no_login(user):
         raise Invalid(why)
     over = Grant.objects.filter(expires_at__lt=timezone.now() - KEPT)
@@ -64,7 +64,7 @@ def approve(request: Request, *, user: Any) -> str:
 
 
 def redeem(code: str, *, client_id: str, redirect_uri: str, verifier: str, resource: str | None) -> str:
-    """The token's secret, once. A code that comes again ends the token that it gave. Raises NoGrant."""
+    """Exchange a code for a token's secret. A repeated code revokes the token. Raises NoGrant."""
     with transaction.atomic():
         grant = Grant.objects.select_for_update(of=("self",)).select_related("user").filter(digest=_digest(code)).first()
         if grant is None:

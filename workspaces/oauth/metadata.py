@@ -1,4 +1,4 @@
-"""The documents by which a client learns the addresses (RFC 9728, RFC 8414)."""
+"""The metadata of the protected resource (RFC 9728) and of the authorization server (RFC 8414)."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ SERVER = "/.well-known/oauth-authorization-server"
 
 
 def origin(request: HttpRequest) -> str:
-    """This server, as the caller reaches it. A proxy ends TLS: for the host of MUSTER_BASE_URL, that address has the scheme."""
+    """This server's address for the caller. Behind a proxy with TLS the scheme comes from MUSTER_BASE_URL, for its host."""
     base, host = settings.BASE_URL.rstrip("/"), request.get_host()
     return base if urlsplit(base).netloc == host else f"{request.scheme}://{host}"
 
@@ -21,7 +21,7 @@ def mcp(request: HttpRequest) -> str:
 
 
 def challenge(request: HttpRequest) -> str:
-    """The header of an answer 401 at /mcp."""
+    """The WWW-Authenticate header of a 401 at /mcp."""
     return f'Bearer realm="muster", resource_metadata="{origin(request)}{RESOURCE}"'
 
 

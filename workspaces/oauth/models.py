@@ -1,4 +1,4 @@
-"""Logins that people approved for programs, and the programs that registered themselves."""
+"""Authorization code grants, and dynamically registered clients."""
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +9,7 @@ from workspaces.models import ApiToken, known_words
 
 
 class RegisteredClient(models.Model):
-    """A program that registered itself (RFC 7591). Deleted after a day in which no person approved it, or long after the last approval."""
+    """A dynamically registered client (RFC 7591). It is deleted after a day without an approval, or long after the last one."""
 
     id = models.CharField(primary_key=True, max_length=40, editable=False)
     name = models.CharField(max_length=80, help_text="In its own words.")
@@ -23,7 +23,7 @@ class RegisteredClient(models.Model):
 
 
 class Grant(models.Model):
-    """A program's login that a person approved: its code, which counts once, and then its token. Of the code only the SHA-256 is stored."""
+    """An approved grant: a one-time code, then its token. Only the code's SHA-256 is stored."""
 
     class State(models.TextChoices):
         APPROVED = "approved"

@@ -17,7 +17,7 @@ from workspaces.people.tokens import LOGIN_LASTS
 
 NAMES = ("response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method", "resource")
 MAX_LENGTH = 2000
-"""The characters of the page's address: a login leads back to one of this length at most."""
+"""The longest address of the page, in characters: a login keeps no longer one for its redirect."""
 MAX_STATE = 1000
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 STATE = re.compile(r"[ -~]*")
@@ -27,7 +27,7 @@ STATE = re.compile(r"[ -~]*")
 @never_cache
 @login_required
 def authorize(request: HttpRequest) -> HttpResponse:
-    """The program is read only for a person who is logged in, so that nobody else makes this server request an address."""
+    """The consent page. Only for a logged-in person does this server fetch a client's document (SSRF)."""
     try:
         asked = _asked(request)
         if request.method == "GET":
@@ -46,7 +46,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
 
 
 def _asked(request: HttpRequest) -> grants.Request:
-    """The request, checked. Raises Invalid and TooMany."""
+    """The valid authorization request. Raises Invalid and TooMany."""
     form = request.POST if request.method == "POST" else request.GET
     if len(request.get_full_path()) > MAX_LENGTH or any(len(form.getlist(name)) > 1 for name in NAMES):
         raise Invalid("The request is too long, or names something twice")
@@ -67,7 +67,7 @@ def _asked(request: HttpRequest) -> grants.Request:
 
 
 def _lead_on(request: HttpRequest, asked: grants.Request, answer: dict[str, str]) -> HttpResponse:
-    """A page that leads on, as that of single sign-on does: the policy of Muster's pages lets the answer to a form lead nowhere else."""
+    """A page with a link to the client. A redirect would fail: the CSP's `form-action` forbids it."""
     state = {"state": asked.state} if asked.state is not None else {}
     query = urlencode({**answer, **state, "iss": metadata.origin(request)})
     address = asked.redirect_uri + ("&" if "?" in asked.redirect_uri else "?") + query

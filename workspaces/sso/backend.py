@@ -1,4 +1,4 @@
-"""The backend of sessions that began by the provider: they end where it is not set up."""
+"""The authentication backend of the provider's sessions. They end where single sign-on is off."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Roles by the provider's groups. A membership that an admin added stays as it is; one that came by a group goes when the group goes."""
+"""Roles by the provider's groups. A membership by a group ends with the group. One by an admin stays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from workspaces.people import members
 from workspaces.sso.models import GroupMembership, GroupRole
 
 STRONGEST = [Role.ADMIN, Role.OPERATOR, Role.BUDGET, Role.VIEWER]
-"""The order of roles: of a person's groups the one with the first of these counts."""
+"""Roles by strength: the strongest of a person's groups applies."""
 MAX_PER_WORKSPACE = 200
 
 
@@ -64,12 +64,12 @@ def list_of(workspace: Workspace) -> list[GroupRole]:
 
 
 def memberships(workspace: Workspace) -> set[int]:
-    """Those that came by a group."""
+    """The memberships by a group."""
     return set(GroupMembership.objects.filter(membership__workspace=workspace).values_list("membership_id", flat=True))
 
 
 def set_role(workspace: Workspace, group: str, role: Role, *, by: Caller) -> None:
-    """From the next login or renewal of each person on. Raises Invalid."""
+    """Set a group's role, from each person's next login or refresh on. Raises Invalid."""
     if not GroupRole.objects.filter(workspace=workspace, group=group).exists() and len(list_of(workspace)) >= MAX_PER_WORKSPACE:
         raise Invalid(f"This workspace has {MAX_PER_WORKSPACE} groups: remove one first", "group")
     try:
@@ -82,7 +82,7 @@ def set_role(workspace: Workspace, group: str, role: Role, *, by: Caller) -> Non
 
 
 def remove(workspace: Workspace, group_id: int, *, by: Caller) -> str:
-    """Its members lose the role at their next login or renewal. Returns its name."""
+    """Remove a group's role, from each member's next login or refresh on. Returns its name."""
     with transaction.atomic():
         row = GroupRole.objects.select_for_update().filter(workspace=workspace, pk=group_id).first()
         if row is None:

@@ -1,4 +1,4 @@
-"""The two addresses of a login by the provider. What belongs to a login lies in the browser's session (`workspaces/people/pending.py`)."""
+"""The redirect to the provider and its callback. State, nonce and verifier are in the browser's session (`workspaces/people/pending.py`)."""
 
 import re
 import secrets
@@ -26,11 +26,11 @@ MAX_REFUSED = 60
 
 
 def button() -> dict[str, Any]:
-    """The button of the login page. `away`: why nobody can log in by the provider now."""
+    """The login page's button, disabled with a sentence while the provider is unavailable."""
     away = ""
     try:
         provider.endpoint("authorization_endpoint")
-    except provider.Away:
+    except provider.Unavailable:
         away = f"{settings.OIDC_NAME} does not answer. Who is logged in stays so; new logins wait until it is back."
     except Refused as refused:
         away = refused.message
@@ -40,14 +40,13 @@ def button() -> dict[str, Any]:
 @require_POST
 @never_cache
 def start(request: HttpRequest) -> HttpResponse:
-    """A page that leads on to the provider. A redirect would fail: the policy of Muster's pages lets the answer to a form lead nowhere else,
-    and which hosts a provider goes through is its own affair."""
+    """A page with a link to the provider. A redirect would fail: the CSP's `form-action` forbids it, and a provider may redirect through any host."""
     if (wait := throttle.count("provider login", request.META.get("REMOTE_ADDR", ""), MAX_STARTS)) is not None:
         return _refused(request, "Too many logins from your address. Try again in some minutes.", status=429, wait=wait)
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     try:
         address = provider.authorization_url(state=state, nonce=nonce, verifier=verifier)
-    except provider.Away as away:
+    except provider.Unavailable as away:
         return _away(request, away)
     except Refused as refused:
         return _refused(request, refused.message)
@@ -65,7 +64,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     try:
         mine = _take(request)
         user = people.log_in(_identity(request, mine))
-    except provider.Away as away:
+    except provider.Unavailable as away:
         return _away(request, away)
     except Refused as refused:
         return _refused(request, refused.message)
@@ -79,7 +78,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 @require_POST
 @never_cache
 def log_out(request: HttpRequest) -> HttpResponse:
-    """Out of Muster. The provider still knows the browser: the page leads to where that ends too."""
+    """Log out of Muster. The page links to the provider's own logout."""
     address = provider.logout_url() if standing.is_by_provider(request) else ""
     auth.logout(request)
     if not address:
@@ -88,10 +87,9 @@ def log_out(request: HttpRequest) -> HttpResponse:
 
 
 def _take(request: HttpRequest) -> dict[str, Any]:
-    """The login that an answer belongs to, which then no other answer belongs to. Raises Refused.
+    """Take the pending login of an answer, once. Raises Refused.
 
-    Of two that come at once, one is first: the provider would void everything that a code gave when it sees the code again. Taken before the
-    provider is asked: whatever happens then, the answer was used.
+    Of two simultaneous answers one is first: a provider revokes a code's tokens when the code comes twice. It is taken before the provider is requested.
     """
     mine = pending.take(request, KEY, request.GET.get("state", ""))
     if mine is None:
@@ -102,7 +100,7 @@ def _take(request: HttpRequest) -> dict[str, Any]:
 def _identity(request: HttpRequest, mine: dict[str, Any]) -> provider.Identity:
     if any(len(request.GET.getlist(name)) > 1 for name in ("state", "code", "iss", "error")):
         raise Refused("The answer names something twice")
-    provider.check_sender(request.GET.get("iss"))
+    provider.check_issuer(request.GET.get("iss"))
     if error := request.GET.get("error"):
         known = error if re.fullmatch(r"[a-z_]{1,40}", error) else "an error"
         raise Refused(f"{settings.OIDC_NAME} refused: {known}")
@@ -112,9 +110,9 @@ def _identity(request: HttpRequest, mine: dict[str, Any]) -> provider.Identity:
     return provider.redeem(code, verifier=mine["verifier"], nonce=mine["nonce"])
 
 
-def _away(request: HttpRequest, away: provider.Away) -> HttpResponse:
+def _away(request: HttpRequest, away: provider.Unavailable) -> HttpResponse:
     log.warning("sso.away", problem=str(away))
-    provider.is_away(away)
+    provider.back_off(away)
     sentence = f"{settings.OIDC_NAME} does not answer. Try again later, or log in with a password."
     return render(request, "account/provider_refused.html", {"sentence": sentence}, status=503)
 

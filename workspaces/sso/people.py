@@ -28,8 +28,7 @@ class NotLetIn(Refused):
 
 
 def log_in(identity: Identity) -> User:
-    """The identity's person, with the roles of their groups. One that nobody has here is linked to the account of its verified e-mail, else
-    a new account is created. Raises Refused."""
+    """The identity's user, with their groups' roles. A new identity is linked by its verified e-mail, else gets a new account. Raises Refused."""
     for _ in range(TRIES):
         try:
             with transaction.atomic():
@@ -57,7 +56,7 @@ def _log_in(identity: Identity) -> User:
 
 
 def confirm(row: ProviderLogin, identity: Identity) -> None:
-    """The provider has confirmed the login now. A provider that rotates refresh tokens sends a new one, another none."""
+    """Save a confirmed login. A provider with refresh token rotation sends a new one, another none."""
     if identity.refresh_token:
         row.refresh_token = sealing.seal(identity.refresh_token, purpose=PURPOSE)
     row.checked_at, row.tried_at, row.problem, row.over_because = Now(), None, "", ""
@@ -66,7 +65,7 @@ def confirm(row: ProviderLogin, identity: Identity) -> None:
 
 
 def _by_email(identity: Identity) -> User | None:
-    """Compared here: PostgreSQL takes `mıke@x.example` (dotless i) for `mike@x.example` by UPPER(), and its owner for Mike."""
+    """The account with this verified e-mail. It is compared in Python: PostgreSQL's UPPER() makes `mıke@x.example` (dotless i) equal to Mike's."""
     address = _comparable(identity.email)
     if not address:
         return None
@@ -80,18 +79,18 @@ def _by_email(identity: Identity) -> User | None:
 
 
 def _comparable(email: str) -> str:
-    """Empty for an address that looks like others: it links no accounts."""
+    """The folded address; "" for a non-ASCII one, which may look like another and links no accounts."""
     return email.casefold() if email.isascii() else ""
 
 
 def _is_of_another(user: User, identity: Identity) -> bool:
-    """False also where another first login of the same person was quicker."""
+    """True for an account with another subject. A simultaneous first login has the same one."""
     theirs = ProviderLogin.objects.filter(user=user, issuer=settings.OIDC_ISSUER)
     return theirs.exclude(subject=identity.subject).exists()
 
 
 def _create(identity: Identity) -> User:
-    """With a free name. An address that the provider has not verified is not kept: it could be anybody's."""
+    """An account with a free name. It has no unverified e-mail: that could be anyone's."""
     base = re.sub(r"[^\w.@+-]", "-", identity.name)[:100].strip("-") or "person"
     name, number = base, 1
     while User.objects.filter(username__iexact=name).exists():

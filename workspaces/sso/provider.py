@@ -1,6 +1,6 @@
-"""The provider: its addresses, requests to it, and the identity that its tokens prove. No database.
+"""The OpenID provider: discovery, the token endpoint, and the identity in an ID token. No database.
 
-An ID token counts only with the provider's own signature, for this client, within its time and with the nonce of this login.
+An ID token is valid with the provider's signature, this client as its audience, an unexpired `exp`, and this login's nonce.
 """
 
 import base64
@@ -24,28 +24,28 @@ from joserfc.jwk import JWKRegistry, Key, KeySet
 from workspaces.errors import Refused
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
-"""The algorithms of public keys alone: a token that is not signed, or signed with a key that others know, counts for nothing."""
+"""Asymmetric algorithms alone: `none` and HMAC with a known key would let anyone forge a token."""
 TIMEOUT_S = 5.0
 MAX_BYTES = 512 * 1024
-KEPT_S = 300.0
-AWAY_S = 15.0
-"""After a failure, the provider's document is not requested for so long."""
+CACHE_S = 300.0
+BACKOFF_S = 15.0
+"""The back-off after a failure: each request would wait for its time limit."""
 LEEWAY_S = 180
-"""The clocks of the provider and of this server may differ by so much."""
+"""The leeway for clock skew between the provider and this server."""
 MAX_GROUPS = 500
 MAX_NAME = 200
-OF_THIS_SERVER = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
-"""Errors that say nothing of the person: this server's id or secret is wrong, which ends nobody's login."""
-OF_THE_PROVIDER = ("server_error", "temporarily_unavailable")
+CLIENT_ERRORS = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
+"""OAuth errors about this client's id or secret: they end no person's login."""
+TEMPORARY_ERRORS = ("server_error", "temporarily_unavailable")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class Away(Exception):
-    """The provider does not answer, or not in its right mind."""
+class Unavailable(Exception):
+    """The provider gives no answer, or no valid one."""
 
 
-class Unknown(Away):
-    """The provider does not know this server by its id and secret."""
+class ClientRejected(Unavailable):
+    """The provider rejects this client's id and secret."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ _opener = urllib.request.build_opener(_NoRedirect)
 _lock = threading.Lock()
 _documents: dict[str, tuple[float, dict[str, Any] | None]] = {}
 _methods: dict[tuple[str, str], str] = {}
-"""The method by which the provider has taken this client's secret, by issuer and client."""
+"""The client authentication method that worked, by issuer and client."""
 
 
 def forget() -> None:
@@ -75,16 +75,16 @@ def forget() -> None:
     _documents.clear()
 
 
-def is_away(problem: Away) -> None:
-    """For a moment nobody requests anything of it: each request would wait for its time limit. Then the login page finds out whether it is back."""
+def back_off(problem: Unavailable) -> None:
+    """Request nothing for BACKOFF_S. Then the login page tries again."""
     until, document = _documents.get(_description(), (0.0, None))
     is_known = document is None and time.monotonic() < until
-    if not isinstance(problem, Unknown) and not is_known:
-        _documents[_description()] = (time.monotonic() + AWAY_S, None)
+    if not isinstance(problem, ClientRejected) and not is_known:
+        _documents[_description()] = (time.monotonic() + BACKOFF_S, None)
 
 
 def discovery() -> dict[str, Any]:
-    """The provider's own description. Raises Away; Refused where it describes another issuer."""
+    """The discovery document. Raises Unavailable, and Refused for another issuer."""
     document = _document(_description())
     if document.get("issuer") != settings.OIDC_ISSUER:
         raise Refused("The provider's description names another issuer than MUSTER_OIDC_ISSUER")
@@ -109,20 +109,20 @@ def authorization_url(*, state: str, nonce: str, verifier: str) -> str:
 
 
 def logout_url() -> str:
-    """The address where a browser logs out of the provider too; empty where it has none."""
+    """The provider's `end_session_endpoint`, or ""."""
     try:
         address = endpoint("end_session_endpoint")
-    except (Away, Refused):
+    except (Unavailable, Refused):
         return ""
     return address + ("&" if urlsplit(address).query else "?") + urlencode({"client_id": settings.OIDC_CLIENT_ID})
 
 
 def redirect_uri() -> str:
-    """By the settings: the Host header of a request has no part in it."""
+    """The callback's address, from the settings alone: a Host header can be forged."""
     return settings.BASE_URL.rstrip("/") + "/login/provider/callback"
 
 
-def check_sender(issuer: str | None) -> None:
+def check_issuer(issuer: str | None) -> None:
     """Refuse a callback of another provider (RFC 9207). Raises Refused."""
     promised = discovery().get("authorization_response_iss_parameter_supported") is True
     if issuer != settings.OIDC_ISSUER and (issuer is not None or promised):
@@ -130,7 +130,7 @@ def check_sender(issuer: str | None) -> None:
 
 
 def redeem(code: str, *, verifier: str, nonce: str) -> Identity:
-    """The identity that a code stands for. Raises Refused or Away."""
+    """Exchange a code for an identity. Raises Refused or Unavailable."""
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri(), "code_verifier": verifier}
     tokens = _tokens(form)
     if not isinstance(tokens.get("id_token"), str):
@@ -139,11 +139,10 @@ def redeem(code: str, *, verifier: str, nonce: str) -> Identity:
 
 
 def renew(refresh_token: str, subject: str, *, keep: Callable[[str], None]) -> Identity:
-    """The identity as the provider has it now. A new refresh token is kept before anything else is requested: the old one is void. Raises Refused
-    where the provider refuses, or it is not the same person; Away."""
+    """The current identity by a refresh token. Raises Refused, also for another person, and Unavailable."""
     tokens = _tokens({"grant_type": "refresh_token", "refresh_token": refresh_token})
     if fresh := _refresh_token(tokens):
-        keep(fresh)
+        keep(fresh)  # before any other request: with rotation the old one is void
     identity = _identity(tokens, nonce=None)
     if identity.subject != subject:
         raise Refused("The provider answered for another person")
@@ -151,24 +150,24 @@ def renew(refresh_token: str, subject: str, *, keep: Callable[[str], None]) -> I
 
 
 def _tokens(form: dict[str, str]) -> dict[str, Any]:
-    """By the method that this client was registered with, which a provider does not tell: it lists all that it knows."""
+    """The token endpoint's answer. Methods are tried in turn: discovery lists all of them, not this client's."""
     client = (settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID)
-    address, methods = endpoint("token_endpoint"), _possible_methods()
+    address, methods = endpoint("token_endpoint"), _auth_methods()
     methods.sort(key=lambda method: method != _methods.get(client))
     for method in methods:
-        fields, headers = _proof(method)
+        fields, headers = _client_authentication(method)
         try:
             answer = _request(address, urlencode({**form, **fields}).encode(), headers)
-        except Unknown:
+        except ClientRejected:
             if method == methods[-1]:
                 raise
             continue
         _methods[client] = method
         return answer
-    raise Unknown("no method")
+    raise ClientRejected("no method")
 
 
-def _possible_methods() -> list[str]:
+def _auth_methods() -> list[str]:
     if not settings.OIDC_CLIENT_SECRET:
         return ["none"]
     usual = ["client_secret_basic", "client_secret_post"]
@@ -176,8 +175,8 @@ def _possible_methods() -> list[str]:
     return [method for method in usual if isinstance(listed, list) and method in listed] or usual[:1]
 
 
-def _proof(method: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The fields and headers that prove who this client is."""
+def _client_authentication(method: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The form fields and headers of a client authentication method."""
     name, secret = settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET
     if method == "client_secret_basic":
         pair = f"{quote_plus(name)}:{quote_plus(secret)}"
@@ -186,11 +185,11 @@ def _proof(method: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _identity(tokens: dict[str, Any], *, nonce: str | None) -> Identity:
-    """By the ID token; what that lacks, by the provider's userinfo. A renewal may come without an ID token. An address and its verification count
-    from one document: two may speak of two addresses."""
+    """The identity in the ID token, completed by userinfo. A refresh may have no ID token. `email` and `email_verified` come from one document: two may be
+    about two addresses."""
     claims: dict[str, Any] = {}
     if isinstance(tokens.get("id_token"), str):
-        claims = _checked(tokens["id_token"], nonce)
+        claims = _verified(tokens["id_token"], nonce)
     lacks = not claims or _claim_of_groups(claims) is None or "email" not in claims
     if lacks and "userinfo_endpoint" in discovery() and isinstance(tokens.get("access_token"), str):
         bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
@@ -221,7 +220,7 @@ def _refresh_token(tokens: dict[str, Any]) -> str:
 
 
 def _claim_of_groups(claims: dict[str, Any]) -> Any:
-    """By its whole name, else by a path of names, as `realm_access.roles`. None where there is none."""
+    """The claim by its whole name, else by a path such as `realm_access.roles`; else None."""
     path = settings.OIDC_GROUPS_CLAIM
     if path in claims:
         return claims[path]
@@ -232,7 +231,7 @@ def _claim_of_groups(claims: dict[str, Any]) -> Any:
 
 
 def _groups(claims: dict[str, Any]) -> list[str]:
-    """Some providers send one group as a text. Raises Refused where the claim cannot be read: it must not cost a person their roles."""
+    """The groups in a list, or one as a text. Raises Refused for an unreadable claim: it must not cost a person their roles."""
     name, claim = settings.OIDC_GROUPS_CLAIM, _claim_of_groups(claims)
     if claim is None:
         elsewhere = claims.get("_claim_names")  # a provider's reference to groups that were too many for a token
@@ -247,7 +246,7 @@ def _groups(claims: dict[str, Any]) -> list[str]:
     return sorted({group for group in listed if 0 < len(group) <= MAX_NAME and group.isprintable()})
 
 
-def _checked(token: str, nonce: str | None) -> dict[str, Any]:
+def _verified(token: str, nonce: str | None) -> dict[str, Any]:
     """The claims of an ID token. Raises Refused."""
     keys = endpoint("jwks_uri")
     try:
@@ -272,7 +271,7 @@ def _decoded(token: str, keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def _public_key(key: Any) -> Key | None:
-    """None for a key that is for something else, or of a kind that nobody here knows: the others count."""
+    """The JWK as a key; None for an encryption key, and for an unknown kind."""
     if not isinstance(key, dict) or key.get("kty") not in ("RSA", "EC", "OKP") or key.get("use", "sig") != "sig":
         return None
     try:
@@ -298,7 +297,7 @@ def _check_claims(claims: dict[str, Any]) -> None:
 
 
 def endpoint(name: str) -> str:
-    """An address of the provider's description; with TLS, unless the provider itself is on loopback."""
+    """An endpoint of the discovery document. It has TLS, unless the provider is on loopback."""
     address = discovery().get(name)
     parts = urlsplit(address) if isinstance(address, str) else None
     plain = urlsplit(settings.OIDC_ISSUER).scheme == "http"
@@ -312,44 +311,43 @@ def _description() -> str:
 
 
 def _document(address: str) -> dict[str, Any]:
-    """A document of the provider, which is kept for a while. Raises Away."""
+    """A cached document of the provider. Raises Unavailable."""
     with _lock:  # of many who log in at once, one requests it
         until, document = _documents.get(address, (0.0, None))
         if time.monotonic() < until:
-            return document if document is not None else _away("it did not answer a moment ago")
+            return document if document is not None else _unavailable("it did not answer a moment ago")
         try:
             document = _request(address)
-        except (Away, Refused) as problem:
-            _documents[address] = (time.monotonic() + AWAY_S, None)
-            raise Away(str(problem)) from None
-        _documents[address] = (time.monotonic() + KEPT_S, document)
+        except (Unavailable, Refused) as problem:
+            _documents[address] = (time.monotonic() + BACKOFF_S, None)
+            raise Unavailable(str(problem)) from None
+        _documents[address] = (time.monotonic() + CACHE_S, document)
         return document
 
 
 def _request(address: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    """A JSON object. Raises Refused for 4xx of the provider about the person, Away for everything else that went wrong, such as a 403 of a proxy
-    before the provider."""
+    """A JSON object. Raises Refused for an OAuth error about the person, Unavailable for all else, such as a 403 of a proxy before the provider."""
     until = time.monotonic() + 2 * TIMEOUT_S
     request = urllib.request.Request(address, body, {"Accept": "application/json", **(headers or {})})
     try:
         with _opener.open(request, timeout=TIMEOUT_S) as response:
             answer = json.loads(_content(response, until))
     except urllib.error.HTTPError as problem:
-        if (error := _error(problem)) in OF_THIS_SERVER:
-            raise Unknown(error) from None
-        is_temporary = problem.code in (404, 408, 425, 429) or error in OF_THE_PROVIDER
+        if (error := _error(problem)) in CLIENT_ERRORS:
+            raise ClientRejected(error) from None
+        is_temporary = problem.code in (404, 408, 425, 429) or error in TEMPORARY_ERRORS
         if error and 400 <= problem.code < 500 and not is_temporary:
             raise Refused("The provider refused") from None
-        _away(f"HTTP {problem.code}")
+        _unavailable(f"HTTP {problem.code}")
     except (OSError, ValueError) as problem:  # also a broken answer of HTTP or JSON
-        _away(type(problem).__name__)
+        _unavailable(type(problem).__name__)
     except Exception as problem:  # http.client has errors of its own kind
-        _away(type(problem).__name__)
-    return answer if isinstance(answer, dict) else _away("no object")
+        _unavailable(type(problem).__name__)
+    return answer if isinstance(answer, dict) else _unavailable("no object")
 
 
 def _error(problem: urllib.error.HTTPError) -> str:
-    """The name of an OAuth error, in the body or (of a bearer token) in the header; empty where there is none."""
+    """The OAuth error in the body, else in WWW-Authenticate (RFC 6750); else ""."""
     in_header = "invalid_token" if problem.headers.get("WWW-Authenticate", "").lower().startswith("bearer") else ""
     try:
         with problem:
@@ -360,7 +358,7 @@ def _error(problem: urllib.error.HTTPError) -> str:
 
 
 def _content(response: http.client.HTTPResponse, until: float) -> bytes:
-    """Raises TimeoutError for one that comes by the drop, ValueError for one that is too large."""
+    """The body. Raises TimeoutError for a slow one, since the socket's timeout bounds each read alone, and ValueError for a large one."""
     content = b""
     while part := response.read1(65536):
         content += part
@@ -371,5 +369,5 @@ def _content(response: http.client.HTTPResponse, until: float) -> bytes:
     return content
 
 
-def _away(why: str) -> NoReturn:
-    raise Away(why)
+def _unavailable(why: str) -> NoReturn:
+    raise Unavailable(why)

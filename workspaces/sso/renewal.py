@@ -1,4 +1,4 @@
-"""A login by the provider goes on by its refresh token, or ends with a reason. The first use after its time renews it."""
+"""The refresh of a provider's login at its first use after MUSTER_OIDC_MAX_AGE. Else it ends with a reason."""
 
 from datetime import timedelta
 from functools import partial
@@ -20,15 +20,14 @@ from workspaces.sso.models import ProviderLogin
 
 log = structlog.get_logger(__name__)
 GRACE = timedelta(days=1)
-"""So much longer a login counts while the provider is away, or does not know this server: a secret that was rotated ends nobody's work at once, and
-nobody's login goes on for ever."""
+"""The grace of a login while the provider is unavailable or rejects this client. A rotated client secret logs out no one at once, and no login lasts for ever."""
 RETRY = timedelta(seconds=120)
-"""While the provider is away, or another request renews: longer than a renewal can take. All times are the database's, since the clocks of hosts
-differ, and two who send one refresh token lose the login where the provider rotates it."""
+"""The time between two tries, longer than one can take: two requests with one refresh token lose the login at a provider with rotation. Times are the
+database's, since clocks of hosts differ."""
 
 
 def why_over(person_id: int) -> str:
-    """The reason why a person must log in again by the provider; empty while their login counts, and for people who never did."""
+    """The reason for a new login by the provider, or "". People without such a login have none."""
     of_person = ProviderLogin.objects.filter(user_id=person_id)
     row = of_person.annotate(is_old=ExpressionWrapper(_is_old(), BooleanField())).first()
     if row is None:
@@ -53,9 +52,9 @@ def _renew(row: ProviderLogin) -> str:
             locked = ProviderLogin.objects.select_for_update(of=("self",)).select_related("user").get(pk=row.pk)
             if locked.checked_at == row.checked_at:  # else they have logged in meanwhile
                 people.confirm(locked, identity)
-    except provider.Away as away:
+    except provider.Unavailable as away:
         log.warning("sso.away", person=row.user_id, problem=str(away))
-        provider.is_away(away)
+        provider.back_off(away)
         _not_renewed(row).update(problem=_words(away))
         if ProviderLogin.objects.filter(_is_old(GRACE), pk=row.pk).exists():
             return _end(
@@ -68,14 +67,14 @@ def _renew(row: ProviderLogin) -> str:
     return ""
 
 
-def _words(away: provider.Away) -> str:
-    if isinstance(away, provider.Unknown):
+def _words(away: provider.Unavailable) -> str:
+    if isinstance(away, provider.ClientRejected):
         return f"it does not know this server by its id and secret ({away}): set MUSTER_OIDC_CLIENT_SECRET"[:300]
     return str(away)[:300]
 
 
 def trouble() -> str:
-    """A sentence for an admin of the server while the provider renews nobody's login; empty once it has confirmed one since."""
+    """A sentence for server admins while refreshes fail; "" after a success."""
     logins_here = ProviderLogin.objects.filter(issuer=settings.OIDC_ISSUER)
     failed = logins_here.exclude(problem="").order_by("-tried_at").first()
     if failed is None or failed.tried_at is None or logins_here.filter(checked_at__gt=failed.tried_at).exists():
@@ -85,14 +84,14 @@ def trouble() -> str:
 
 
 def refuses_this_server() -> str:
-    """Ask the provider for its description, and to renew no login: a sentence about what fails. It refuses such a token where it knows this server."""
+    """Probe discovery and the token endpoint: a sentence about a failure, or "". A provider that accepts this client refuses the probe's refresh token."""
     try:
         provider.discovery()
-    except (provider.Away, Refused) as problem:
+    except (provider.Unavailable, Refused) as problem:
         return f"{settings.OIDC_NAME}: {problem}"
     try:
         provider.renew("none", "", keep=lambda _: None)
-    except provider.Away as away:
+    except provider.Unavailable as away:
         return f"{settings.OIDC_NAME}: {_words(away)}"
     except Refused:
         pass
@@ -117,7 +116,7 @@ def _is_old(grace: timedelta = timedelta()) -> Q:
 
 
 def _not_renewed(row: ProviderLogin) -> QuerySet[ProviderLogin]:
-    """The row, unless it was renewed or ended since it was read. Not by an equal `checked_at`: SQLite writes that with three digits, Django with six."""
+    """The row, unless it was renewed or ended meanwhile. `checked_at` is not compared: SQLite writes three digits of it, Django six."""
     return ProviderLogin.objects.filter(_is_old(), pk=row.pk, over_because="")
 
 

@@ -19,7 +19,7 @@ _PARAMETERS = reading.names(
 )
 _COUNTED = reading.names("messages model system thinking tool_choice tools")
 """The members that the counting of tokens takes."""
-_OF_MONEY = reading.names("max_tokens model stream tools messages system mcp_servers container fallbacks speed thinking")
+_PRICED = reading.names("max_tokens model stream tools messages system mcp_servers container fallbacks speed thinking")
 _OUTSIDE_PROMPT = reading.names(
     "cache_control diagnostics fallback_credit_token max_tokens messages metadata model stream system tools"
 )
@@ -60,7 +60,7 @@ class Anthropic:
     def match(self, method: str, path: str) -> Route | None:
         return self._endpoints.match(method, path)
 
-    @reading.shallow
+    @reading.refuses_deep
     def read(self, route: Route, body: bytes, headers: Mapping[str, str]) -> Request:
         parsed = json_edits.read(body)
         values = parsed.values
@@ -68,7 +68,7 @@ class Anthropic:
         model = reading.model(values)
         reading.refuse_searching(model)
         tools = reading.objects(values, "tools")
-        pieces = reading.whole(_pieces(values, tools))
+        pieces = reading.bounded(_pieces(values, tools))
         files = [piece for _, piece, _ in pieces if piece is not None]
         hidden = reading.HIDDEN_TOKENS if tools or _has_format(values) else 0
         searches, search_tokens = _searches(tools)
@@ -166,7 +166,7 @@ def _media(part: Any) -> Media | None:
         return media.document(data)
     if kind == "text":
         return None
-    raise media.elsewhere("document")
+    raise media.not_inline("document")
 
 
 def _searches(tools: list[dict[str, Any]]) -> tuple[int, int]:
@@ -197,6 +197,6 @@ def _doubts(values: Values, headers: Mapping[str, str], searches: int) -> Iterat
     for beta in headers.get("anthropic-beta", "").split(","):
         if (name := beta.strip()) and _BETA_DATE.sub("", name) not in _BETAS:
             yield f"beta:{name[:60]}"
-    yield from reading.parameters(values, _PARAMETERS, _OF_MONEY)
+    yield from reading.parameters(values, _PARAMETERS, _PRICED)
     if searches:
         yield "tool:web_search"

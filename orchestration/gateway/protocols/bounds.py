@@ -20,29 +20,29 @@ SLACK_TOKENS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class Baseline:
     """A finished request to the same model: the digests of its parts, one after the other, and its exact input. Any of them gives a bound."""
 
     digests: bytes
     tokens: int
 
 
-def before(request: Request, usage: Usage) -> Before:
+def baseline(request: Request, usage: Usage) -> Baseline:
     """The record of a finished request, from its final count. Tokens that no part explains may be input. A part that is elsewhere is never known: a large
     picture may be at its address next time. Its count stays in the sum, so that it is reserved twice then."""
-    digests = b"".join(item.digest for item in request.items if not item.is_elsewhere)
-    return Before(digests, usage.all_input + usage.unexplained)
+    digests = b"".join(item.digest for item in request.items if not item.is_remote)
+    return Baseline(digests, usage.all_input + usage.unexplained)
 
 
-def input_bound(request: Request, befores: Iterable[Before] = ()) -> int:
+def input_bound(request: Request, baselines: Iterable[Baseline] = ()) -> int:
     """The most input tokens that this request can have, by its bytes or by any request before it. It includes every reading again by searches."""
     by_bytes = request.text_bytes + request.hidden_tokens + request.media_tokens
-    by_counts = (each.tokens + _new(request, each) + SLACK_TOKENS for each in befores)
+    by_counts = (each.tokens + _new(request, each) + SLACK_TOKENS for each in baselines)
     once = min([by_bytes, *by_counts])
     return once * (request.searches + 1) + _search_results(request)
 
 
-def _new(request: Request, each: Before) -> int:
+def _new(request: Request, each: Baseline) -> int:
     """The bound of the parts that the request before did not have, or had less often."""
     left = Counter(each.digests[at : at + DIGEST_BYTES] for at in range(0, len(each.digests), DIGEST_BYTES))
     return sum(_tokens(item) for item in request.items if not _taken(left, item))

@@ -20,7 +20,7 @@ _PARAMETERS = reading.names(
     "safety_identifier seed service_tier session_id stop store stream stream_options temperature thinking thinking_budget tool_choice tools",
     "top_a top_k top_logprobs top_p usage user verbosity",
 )
-_OF_MONEY = reading.names(
+_PRICED = reading.names(
     "audio best_of enable_search max_completion_tokens max_tokens messages modalities model models n plugins prediction",
     "search_parameters service_tier stream stream_options tools web_search_options",
 )
@@ -43,10 +43,9 @@ _ENDPOINTS = Endpoints({"chat/completions": "generate"}, {"batches": ("batches",
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """`limit_name`: the output limit's name in bodies that have none. OpenAI's newest models refuse `max_tokens`; many other servers ignore the
-    newer name."""
+    """OpenAI's Chat Completions. OpenAI's newest models refuse `max_tokens`; many other servers ignore the newer name."""
 
-    limit_name: str = "max_completion_tokens"
+    limit_name: str = "max_completion_tokens"  # for bodies without an output limit
     name: str = "openai_chat"
     version: str = "v1"
     query: frozenset[str] = OPENAI_QUERY
@@ -54,7 +53,7 @@ class Chat:
     def match(self, method: str, path: str) -> Route | None:
         return _ENDPOINTS.match(method, path)
 
-    @reading.shallow
+    @reading.refuses_deep
     def read(self, route: Route, body: bytes, headers: Mapping[str, str]) -> Request:
         parsed = json_edits.read(body)
         values = parsed.values
@@ -65,7 +64,7 @@ class Chat:
         for tool in tools:
             if tool.get("type") not in (None, "function", "custom"):
                 raise unbounded("unbounded_tool", f"its provider would run the tool {json.dumps(tool.get('type'))[:60]}")
-        pieces = reading.whole([*((tool, None) for tool in tools), *_pieces(values, model)])
+        pieces = reading.bounded([*((tool, None) for tool in tools), *_pieces(values, model)])
         files = [piece for _, piece in pieces if piece is not None]
         hidden = reading.HIDDEN_TOKENS if tools or values.get("response_format") else 0
         doubts = [*_doubts(values), *(file.doubt for file in files if file.doubt)]
@@ -168,7 +167,7 @@ def _media(part: Any, model: str) -> Media | None:
         case "input_audio":
             return Media(0, 0, "media:audio")
         case str(kind) if kind.endswith("_url") or kind == "input_video":  # audio_url, document_url, video_url of other servers
-            raise media.elsewhere(kind.removesuffix("_url").removeprefix("input_"))
+            raise media.not_inline(kind.removesuffix("_url").removeprefix("input_"))
         case "image" | "input_image":
             link = part.get("image_url", part.get("image"))
             return media.openai_link(link, model)
@@ -178,4 +177,4 @@ def _media(part: Any, model: str) -> Media | None:
 def _doubts(values: Values) -> Iterator[str]:
     if values.get("enable_thinking") is True and not values.get("thinking_budget"):
         yield "parameter:enable_thinking"  # DashScope does not count thoughts against the output limit
-    yield from reading.parameters(values, _PARAMETERS, _OF_MONEY)
+    yield from reading.parameters(values, _PARAMETERS, _PRICED)

@@ -18,7 +18,7 @@ _MODELS = re.compile(r"models(/[A-Za-z0-9._@-]{1,120})?")
 _PARAMETERS = reading.names(
     "cachedContent contents generationConfig labels model safetySettings serviceTier store systemInstruction toolConfig tools"
 )
-_OF_MONEY = reading.names("cachedContent contents generationConfig serviceTier systemInstruction tools")
+_PRICED = reading.names("cachedContent contents generationConfig serviceTier systemInstruction tools")
 _OUTSIDE_PROMPT = reading.names("contents generationConfig labels model safetySettings serviceTier systemInstruction tools")
 _CLIENT_TOOLS = ("functionDeclarations", "computerUse")
 _STATUSES = {
@@ -54,16 +54,16 @@ class Gemini:
             return Route("free", version, endpoint, model) if verb == "countTokens" else None
         return Route("generate", version, endpoint, model, streams)
 
-    @reading.shallow
+    @reading.refuses_deep
     def read(self, route: Route, body: bytes, headers: Mapping[str, str]) -> Request:
         values = _camel(json_edits.read(body).values)
         config = _camel(reading.member(values, "generationConfig"))
         _refuse_parameters(values, config)
         tools = list(_tools(values))
-        pieces = reading.whole([*((tool, None) for tool in tools), *_pieces(values)])
+        pieces = reading.bounded([*((tool, None) for tool in tools), *_pieces(values)])
         files = [piece for _, piece in pieces if piece is not None]
         hidden = reading.HIDDEN_TOKENS if tools or config.get("responseSchema") or config.get("responseJsonSchema") else 0
-        doubts = [*reading.parameters(values, _PARAMETERS, _OF_MONEY), *(file.doubt for file in files if file.doubt)]
+        doubts = [*reading.parameters(values, _PARAMETERS, _PRICED), *(file.doubt for file in files if file.doubt)]
         return Request(
             model=route.model,
             streams=route.streams,
@@ -177,7 +177,7 @@ def _media(part: Any) -> Media | None:
         return None
     members = _camel(part)
     if members.get("fileData"):
-        raise media.elsewhere("file")
+        raise media.not_inline("file")
     inline = members.get("inlineData")
     if not isinstance(inline, dict):
         return None

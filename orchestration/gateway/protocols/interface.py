@@ -20,29 +20,24 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint of a provider. `free`: it costs nothing, so nothing is reserved. `version` is that of the client's path, or empty; `endpoint` is the
-    path below it. `model` and `streams`: only where the path states them."""
+    """An endpoint of a provider. A free one costs nothing, so nothing is reserved."""
 
     kind: Literal["generate", "free"]
-    version: str = ""
-    endpoint: str = ""
-    model: str = ""
+    version: str = ""  # of the client's path
+    endpoint: str = ""  # the path below it
+    model: str = ""  # only where the path states it, like streams
     streams: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A part of a conversation that stays the same from request to request: a block of a message, a tool, a system text.
+    """A constant part of a conversation: a block of a message, a tool, a system text."""
 
-    `digest` leaves out cache marks, which move. `text_bytes` are the bytes of its compact JSON without base64. `is_elsewhere`: the body has its address or
-    its id alone, so that its content may be another one each time.
-    """
-
-    digest: bytes
-    text_bytes: int
+    digest: bytes  # without cache marks: clients move them
+    text_bytes: int  # of its compact JSON without base64
     media_tokens: int = 0
     hidden_tokens: int = 0
-    is_elsewhere: bool = False
+    is_remote: bool = False  # an address or an id, whose content may change between requests
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ _BOM = "\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A parsed body. `cache_marks`: the value of each `cache_control` in it, wherever it is."""
+    """A parsed body."""
 
     values: dict[str, Any]
-    cache_marks: tuple[Any, ...]
+    cache_marks: tuple[Any, ...]  # every `cache_control` in it, at any depth
 
 
 @dataclass(frozen=True, slots=True)

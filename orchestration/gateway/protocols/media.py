@@ -27,13 +27,12 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One picture or document. `data_bytes`: the base64 in the body that are no text. `doubt`: why the bound is not exact, or empty. `is_elsewhere`: as of
-    Item."""
+    """One picture or document."""
 
     tokens: int
-    data_bytes: int = 0
-    doubt: str = ""
-    is_elsewhere: bool = False
+    data_bytes: int = 0  # of base64 in the body
+    doubt: str = ""  # a reason against an exact bound
+    is_remote: bool = False  # its content may change between requests
 
 
 def anthropic_picture(data: str | None) -> Media:
@@ -72,11 +71,11 @@ def openai_link(url: object, model: str) -> Media:
 def openai_file(data: object) -> Media:
     """A document as OpenAI takes it: a data URL, or bare base64. Raises Refused for a file elsewhere."""
     if not isinstance(data, str) or not data:
-        raise elsewhere("file")
+        raise not_inline("file")
     return document(_from_url(data) or data)
 
 
-def elsewhere(kind: str) -> Refused:
+def not_inline(kind: str) -> Refused:
     """The refusal of a file that is not in the body."""
     return Refused(
         400,
@@ -93,7 +92,7 @@ def _from_url(url: str) -> str | None:
 
 def _picture(data: str | None, most: int, tokens: Callable[[int, int], int]) -> Media:
     if data is None:
-        return Media(most, is_elsewhere=True)
+        return Media(most, is_remote=True)
     size = _size(_decoded(data[:_HEAD_CHARACTERS]))
     return Media(min(tokens(*size), most) if size else most, len(data))
 

@@ -35,7 +35,7 @@ class Tally(Protocol):
 
 
 class _Splitter(Protocol):
-    lost: int
+    dropped: int
 
     def feed(self, chunk: bytes) -> Iterator[tuple[str, bytes]]: ...
 
@@ -54,7 +54,7 @@ class BodyMeter:
         self._decoder: encodings.Decoder | None = None
         try:
             self._decoder = encodings.decoder(encoding)
-        except encodings.Unknown as error:
+        except encodings.Undecodable as error:
             self._problem = str(error)
 
     def feed(self, chunk: bytes) -> None:
@@ -69,7 +69,7 @@ class BodyMeter:
         if not self._is_stopped:
             self._attempt(self._end)
         reading = self._tally.reading(complete=complete)
-        if not self._problem and self._splitter is not None and self._splitter.lost:
+        if not self._problem and self._splitter is not None and self._splitter.dropped:
             self._problem = "" if reading.is_final else "An event of the answer was too large to read."
         return replace(reading, problem=self._problem, is_final=reading.is_final and not self._problem)
 
@@ -79,7 +79,7 @@ class BodyMeter:
             step(*values)
         except Unreadable as error:
             self._problem = str(error)
-        except encodings.Unknown as error:
+        except encodings.Undecodable as error:
             self._problem, self._is_stopped = str(error), True
         except Exception as error:  # hostile input must not end the stream that it is in
             self._problem, self._is_stopped = f"The answer could not be read: {type(error).__name__}.", True
@@ -105,7 +105,7 @@ class BodyMeter:
             self._whole += piece
             if len(self._whole) > MAX_ANSWER_BYTES:
                 self._whole.clear()
-                raise encodings.Unknown("The answer is too large to read.")
+                raise encodings.Undecodable("The answer is too large to read.")
 
     def _end(self) -> None:
         if self._splitter is not None:

@@ -30,7 +30,7 @@ MAX_PARTS = 200_000
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-def shallow(read: Callable[_P, _R]) -> Callable[_P, _R]:
+def refuses_deep(read: Callable[_P, _R]) -> Callable[_P, _R]:
     """A reader that refuses bodies that it cannot walk through."""
 
     @wraps(read)
@@ -131,11 +131,11 @@ def unbounded(code: str, what: str) -> Refused:
     )
 
 
-def parameters(values: Values, known: frozenset[str], of_money: frozenset[str]) -> Iterator[str]:
+def parameters(values: Values, known: frozenset[str], priced: frozenset[str]) -> Iterator[str]:
     """Doubts about members that the gateway does not know. Refuses a name of money in other capitals, which some servers read."""
-    folded = {name.casefold() for name in of_money}
+    folded = {name.casefold() for name in priced}
     for name in values:
-        if name in known or name in of_money:
+        if name in known or name in priced:
             continue
         if name.casefold() in folded:
             raise Refused(400, "ambiguous_key", f"The request has {json.dumps(name)}: some servers read it, others do not.")
@@ -171,11 +171,11 @@ def item(part: Any, media: Media | None = None, hidden_tokens: int = 0) -> Item:
         max(len(dump) - data_bytes, 0) + FRAME_BYTES,
         media.tokens if media else 0,
         hidden_tokens,
-        media is not None and media.is_elsewhere,
+        media is not None and media.is_remote,
     )
 
 
-def whole(pieces: Iterable[_Part]) -> list[_Part]:
+def bounded(pieces: Iterable[_Part]) -> list[_Part]:
     """The parts of a conversation, in its order. Raises Refused for more than a provider takes."""
     listed = list(islice(pieces, MAX_PARTS + 1))
     if len(listed) > MAX_PARTS:

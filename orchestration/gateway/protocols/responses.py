@@ -17,7 +17,7 @@ _PARAMETERS = reading.names(
     "parallel_tool_calls previous_response_id prompt prompt_cache_key prompt_cache_options prompt_cache_retention reasoning safety_identifier",
     "service_tier store stream stream_options temperature text tool_choice tools top_logprobs top_p truncation user",
 )
-_OF_MONEY = reading.names(
+_PRICED = reading.names(
     "background conversation input instructions max_output_tokens max_tool_calls model previous_response_id prompt service_tier stream tools"
 )
 _OUTSIDE_PROMPT = reading.names(
@@ -44,7 +44,7 @@ class Responses:
     def match(self, method: str, path: str) -> Route | None:
         return self._endpoints.match(method, path)
 
-    @reading.shallow
+    @reading.refuses_deep
     def read(self, route: Route, body: bytes, headers: Mapping[str, str]) -> Request:
         parsed = json_edits.read(body)
         values = parsed.values
@@ -54,10 +54,10 @@ class Responses:
         searches = _searches(values, tools)
         if not searches:
             reading.refuse_searching(model)
-        pieces = reading.whole(_pieces(values, tools, model))
+        pieces = reading.bounded(_pieces(values, tools, model))
         files = [piece for _, piece, _ in pieces if piece is not None]
         hidden = reading.HIDDEN_TOKENS if tools or reading.member(values, "text").get("format") else 0
-        doubts = [*reading.parameters(values, _PARAMETERS, _OF_MONEY), *(file.doubt for file in files if file.doubt)]
+        doubts = [*reading.parameters(values, _PARAMETERS, _PRICED), *(file.doubt for file in files if file.doubt)]
         return Request(
             model=model,
             streams=reading.boolean(values, "stream"),

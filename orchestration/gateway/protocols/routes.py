@@ -1,4 +1,4 @@
-"""The paths of the providers' APIs. A client's path is taken apart here, and nothing but its parts goes on."""
+"""The paths of the providers' APIs. A client's path is parsed, and only its parts are used: no path traversal."""
 
 import re
 from collections.abc import Mapping
@@ -26,11 +26,10 @@ def parts_of(path: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The endpoints of one API. `posts`: those for a POST, by their kind; `refused`: those that have no bound, with all below them, by code and
-    reason. Its models may be read."""
+    """The endpoints of one API: `GET models`, and these."""
 
     posts: Mapping[str, Literal["generate", "free"]]
-    refused: Mapping[str, tuple[str, str]]
+    refused: Mapping[str, tuple[str, str]]  # unbounded ones, with all below them, by code and reason
 
     def match(self, method: str, path: str) -> Route | None:
         """Raises Refused for an endpoint that has no bound."""

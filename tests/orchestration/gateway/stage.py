@@ -119,12 +119,12 @@ def play(steps: Callable[[Stage], Awaitable[None]], provider: Provider | None = 
 
 async def _play(steps: Callable[[Stage], Awaitable[None]], provider: Provider) -> None:
     for kept in (
-        accesses.kept,
-        accesses.rules,
-        keys.kept,
-        pacing._paces,
+        accesses.cache,
+        accesses.rules_cache,
+        keys.cache,
+        pacing._limiters,
         admission._waiting,
-        conversations._befores,
+        conversations._baselines,
         conversations._least,
         conversations._broken,
     ):
@@ -147,7 +147,7 @@ async def serving(runner: web.AppRunner) -> AsyncIterator[str]:
     """An application, served as the process does it: a client that leaves cancels nothing."""
     await runner.setup()
     listener = socket.create_server(("127.0.0.1", 0))
-    door = await server.listen(runner, listener) if server.STRANGERS in runner.app else None
+    door = await server.listen(runner, listener) if server.UNAUTHENTICATED in runner.app else None
     if door is None:
         await web.SockSite(runner, listener).start()
     try:

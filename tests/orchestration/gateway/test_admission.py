@@ -11,7 +11,7 @@ from budget.amounts import usd
 from budget.ledger.requests import Bounded
 from budget.models import Account, GatewayRequest, Hold
 from orchestration.gateway import admission, database
-from orchestration.gateway.pacing import Pace, Place
+from orchestration.gateway.pacing import RateLimiter, Slot
 from orchestration.models import Entry
 from tests.factories import a_session, a_workspace, an_entry
 from tests.orchestration.gateway.stage import ANSWER, Provider, Stage, an_access, play, rows, token
@@ -120,14 +120,14 @@ def test_a_request_that_is_cut_off_while_its_row_is_written_costs_nothing(monkey
             admission.admit(
                 access,
                 item,
-                Place(Pace()),
+                Slot(RateLimiter()),
                 gateway="gate_1",
                 key=ids.request(),
                 waiting=None,
                 patience_s=1,
                 tighten=never,
                 lower=lambda _: item,
-                is_wanted=lambda: True,
+                is_connected=lambda: True,
             )
         )
         await asyncio.to_thread(is_written.wait, 30)

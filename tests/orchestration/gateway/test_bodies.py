@@ -79,8 +79,8 @@ def test_a_body_in_chunks_reaches_the_provider_whole() -> None:
         (b"x", "br", 415, "invalid_request_error"),
         (b"x", "gzip, gzip", 415, "invalid_request_error"),
         (b"no gzip", "gzip", 415, "invalid_request_error"),
-        (gzip.compress(b"\0" * (bodies.MOST + 1)), "gzip", 413, "request_too_large"),
-        (b" " * (bodies.MOST + 1), "identity", 413, "request_too_large"),
+        (gzip.compress(b"\0" * (bodies.MAX_BYTES + 1)), "gzip", 413, "request_too_large"),
+        (b" " * (bodies.MAX_BYTES + 1), "identity", 413, "request_too_large"),
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused_in_the_providers_shape(body: bytes, encoding: str, status: int, code: str) -> None:
@@ -96,7 +96,7 @@ def test_a_body_that_cannot_be_read_is_refused_in_the_providers_shape(body: byte
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "READING_S", 0.2)
+    monkeypatch.setattr(bodies, "READ_TIMEOUT_S", 0.2)
     access = an_access()
 
     async def steps(stage: Stage) -> None:
@@ -111,7 +111,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
 
 
 def test_large_bodies_of_one_token_are_read_in_turn_and_others_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "LARGE", len(BODY) + 1)
+    monkeypatch.setattr(bodies, "LARGE_BYTES", len(BODY) + 1)
     first, second = an_access(), an_access()
     large = json.dumps(REQUEST | {"messages": [{"role": "user", "content": "Hi " * 100}]}).encode()
 
@@ -119,7 +119,7 @@ def test_large_bodies_of_one_token_are_read_in_turn_and_others_pass(monkeypatch:
         reader, writer = await _connect(stage)
         writer.write(_head(token(first), len(large)) + large[:20])
         await writer.drain()
-        while not (turn := bodies._turns.get(first.pk)):
+        while not (turn := bodies._locks.get(first.pk)):
             await asyncio.sleep(0.01)
         waiting = asyncio.create_task(post(stage, token(first), large))
         assert (await post(stage, token(first), BODY))[0] == (await post(stage, token(second), large))[0] == 200
@@ -134,8 +134,8 @@ def test_large_bodies_of_one_token_are_read_in_turn_and_others_pass(monkeypatch:
 
 def test_a_token_with_too_many_large_bodies_waits_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of its first request is free once that has ended."""
-    monkeypatch.setattr(bodies, "LARGE", len(BODY) - 1)
-    monkeypatch.setattr(bodies, "MOST_OF_ACCESS", len(BODY))
+    monkeypatch.setattr(bodies, "LARGE_BYTES", len(BODY) - 1)
+    monkeypatch.setattr(bodies, "MAX_BYTES_PER_ACCESS", len(BODY))
     access, began, goes_on = an_access(), asyncio.Event(), asyncio.Event()
 
     async def slow(_: web.Request, response: web.StreamResponse) -> None:
@@ -153,7 +153,7 @@ def test_a_token_with_too_many_large_bodies_waits_for_its_own(monkeypatch: pytes
         assert (await post(stage, token(access), BODY))[0] == 200
 
     play(steps, Provider([slow, ANSWER]))
-    assert not bodies._kept
+    assert not bodies._in_memory
 
 
 def test_a_client_that_leaves_within_its_body_costs_nothing() -> None:

@@ -64,16 +64,16 @@ def test_no_session_ends_for_a_request_that_cannot_be_paid_in_any_case() -> None
 def test_what_others_hold_is_of_no_use_where_the_budget_of_its_own_entry_is_short() -> None:
     first, *_ = at_work("0.03", "4", cap="10")
     Account.objects.filter(pk=first.hold.account_id).update(budget=usd("0.04"))
-    assert admission._purse(first).later == usd("0.04")
+    assert admission._funds(first).later == usd("0.04")
 
 
 def test_what_a_permit_holds_that_waits_itself_is_not_waited_for() -> None:
     first, second = at_work("0.01", "0.09")
-    assert admission._purse(first).later == usd("0.1")
+    assert admission._funds(first).later == usd("0.1")
     Session.objects.filter(pk=second.session_ref).update(phase="verification")
     item = requests.Bounded("anthropic", "claude-sonnet-4-5", usd("0.2"))
     requests.wait(second, item, gateway="g", reason=requests.FOR_MONEY, least=usd("0.1"))
-    assert admission._purse(first).later == usd("0.01")
+    assert admission._funds(first).later == usd("0.01")
 
 
 @pytest.mark.parametrize(

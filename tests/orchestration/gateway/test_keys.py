@@ -22,7 +22,7 @@ CONFIG = {
 
 @pytest.fixture
 def workspace() -> Workspace:
-    keys.kept.clear()
+    keys.cache.clear()
     workspace = a_workspace()
     credentials.put(workspace.pk, "team", {"key": "of the credential", "variable": "ANTHROPIC_API_KEY"}, by=ANA)
     secrets.put(workspace.pk, "OPENAI_API_KEY", "of the secret", by=ANA)

@@ -40,7 +40,7 @@ def test_what_a_provider_makes_beyond_the_limit_is_booked_and_shown() -> None:
 def test_from_then_on_the_most_that_its_model_makes_is_reserved() -> None:
     first, second = asks(an_answer(600), times=2)
     assert first.bound < 100 * 3 * PRICE
-    assert second.bound >= pricing.own_limit(MODEL) * PRICE and not second.is_clamped
+    assert second.bound >= pricing.model_output_limit(MODEL) * PRICE and not second.is_clamped
     assert (second.overrun, second.amount) == (0, 100 * 3 + 600 * PRICE)
 
 
@@ -68,7 +68,7 @@ def test_without_the_money_for_that_it_is_refused_and_not_sent_with_a_lower_limi
 @pytest.mark.parametrize("tokens", [10**6, 10**12])
 def test_a_count_that_no_model_can_make_is_disputed_and_not_booked(tokens: int) -> None:
     [row] = asks(an_answer(tokens))
-    assert row.amount + row.overrun == 100 * 3 + pricing.own_limit(MODEL) * PRICE
+    assert row.amount + row.overrun == 100 * 3 + pricing.model_output_limit(MODEL) * PRICE
     assert "that is disputed, not booked" in row.reason
 
 

@@ -58,7 +58,7 @@ def test_a_provider_that_stays_shut_is_asked_once_and_its_answer_is_passed_on(an
         breaker = await asyncio.to_thread(ProviderBreaker.objects.get)
         assert (breaker.credential, breaker.code) == ("command default", code)
         await asyncio.to_thread(circuit_breaker.try_again, access.hold.project_id, by=ANA)
-        accesses.rules.clear()
+        accesses.rules_cache.clear()
         provider.script = [ANSWER]
         assert await stage.ask(token(access)) == (200, ANSWER)
 
@@ -71,8 +71,8 @@ def test_another_gateway_does_not_ask_either() -> None:
 
     async def steps(stage: Stage) -> None:
         await stage.ask(token(access))
-        accesses.rules.clear()
-        pacing._paces.clear()  # what this process alone knows
+        accesses.rules_cache.clear()
+        pacing._limiters.clear()  # what this process alone knows
         assert (await stage.ask(token(access)))[0] == 429
 
     play(steps, provider)
@@ -157,7 +157,7 @@ def test_a_breaker_that_is_half_open_lets_requests_pass() -> None:
 def test_one_gateway_asks_about_a_refused_key_before_a_session_may(
     status: int, is_shut: bool, asked_by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusals, "ASK_EVERY_S", 0.05)
+    monkeypatch.setattr(refusals, "PROBE_EVERY_S", 0.05)
     access, provider = a_session_access(), Provider([refusal(401, "authentication_error", "No"), web.Response(status=status)])
     rows = ProviderBreaker.objects.filter(credential="command default")
 
@@ -165,7 +165,7 @@ def test_one_gateway_asks_about_a_refused_key_before_a_session_may(
         await stage.ask(token(access))
         assert await asyncio.to_thread(rows.filter(until__gt=now() + timedelta(minutes=10)).exists)
         await asyncio.to_thread(rows.update, until=now() + timedelta(seconds=30))
-        others = [asyncio.create_task(refusals.ask_again(partial(forwarding.ask_for_models, stage.client))) for _ in range(3)]
+        others = [asyncio.create_task(refusals.probe_refused_keys(partial(forwarding.probe, stage.client))) for _ in range(3)]
         async with asyncio.timeout(60):
             row = await asyncio.to_thread(rows.get)
             while len(provider.seen) < 2 or (row.until > now() + timedelta(minutes=1), row.asked_by) != (is_shut, asked_by):
@@ -201,7 +201,7 @@ def test_a_changed_secret_lets_a_session_try_and_its_refusal_is_the_gateways_aga
             assert row.asked_by == "gateway" and row.until > now() + timedelta(minutes=9)
             await asyncio.to_thread(secrets.put, access.hold.project_id, "ANTHROPIC_API_KEY", "sk-next", by=ANA)
             assert not await asyncio.to_thread(circuit_breaker.claim, row)
-            accesses.rules.clear()
+            accesses.rules_cache.clear()
 
     play(steps, provider)
     assert ProviderBreaker.objects.get().until <= now()

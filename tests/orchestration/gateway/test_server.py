@@ -172,13 +172,13 @@ def test_workspaces_with_one_key_share_its_limit() -> None:
         assert (await stage.ask(token(first)))[0] == (await stage.ask(token(second)))[0] == 200
 
     play(steps)
-    [pace] = pacing._paces.values()
-    assert len(pace.taken) == 2
+    [limiter] = pacing._limiters.values()
+    assert len(limiter.taken) == 2
 
 
 @pytest.mark.parametrize(("agent", "status"), [("codex", 429), ("opencode", 402), ("", 402)])
 def test_without_money_each_client_gets_the_answer_that_it_does_not_repeat(agent: str, status: int) -> None:
-    assert refusals.unpaid(PROTOCOLS["openai_responses"], agent).status == status
+    assert refusals.out_of_money(PROTOCOLS["openai_responses"], agent).status == status
 
 
 def test_a_request_waits_for_the_money_of_another() -> None:
@@ -385,7 +385,7 @@ def test_a_provider_without_tls_where_it_is_expected_costs_nothing() -> None:
 
 @pytest.mark.parametrize("begins_to_answer", [False, True])
 def test_a_provider_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch, begins_to_answer: bool) -> None:
-    monkeypatch.setattr(server, "SILENCE_S", 0.3)
+    monkeypatch.setattr(server, "READ_TIMEOUT_S", 0.3)
     access, has_ended = an_access(), asyncio.Event()
 
     async def silent(request: web.Request) -> web.StreamResponse:
@@ -410,7 +410,7 @@ def test_a_provider_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("how", ["stays open", "breaks off"])
 def test_an_answer_whose_last_event_came_is_whole_however_its_connection_ends(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    monkeypatch.setattr(forwarding, "READ_ON_S", 0.2)
+    monkeypatch.setattr(forwarding, "LINGER_S", 0.2)
     access, has_ended = an_access(), asyncio.Event()
 
     async def ends(request: web.Request, response: web.StreamResponse) -> None:
@@ -498,7 +498,7 @@ def test_a_success_without_the_usual_status_stays_unknown() -> None:
 
 
 def test_a_client_that_takes_no_bytes_is_left_after_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarding, "UNREAD_S", 0.3)
+    monkeypatch.setattr(forwarding, "WRITE_TIMEOUT_S", 0.3)
     access = an_access()
     words = sse(text_of("x" * 2**16))
 
@@ -541,7 +541,7 @@ def test_a_probe_for_what_is_free_passes_and_is_not_booked() -> None:
             async with stage.client.request(method, f"{stage.url}{path}", headers={"x-api-key": token(access)}) as answer:
                 assert answer.status == 200
         await asyncio.to_thread(_lead_to, "http://127.0.0.1:9")
-        accesses.kept.clear()
+        accesses.cache.clear()
         async with stage.client.get(f"{stage.url}/v1/models", headers={"x-api-key": token(access)}) as answer:
             assert (answer.status, json.loads(await answer.read())["type"]) == (502, "error")
 

@@ -63,7 +63,7 @@ def test_what_cannot_be_registered(body: Any, error: str) -> None:
 
 
 def test_registrations_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "MAX_OF_ADDRESS", 3)
+    monkeypatch.setattr(clients, "MAX_REGISTRATIONS_PER_ADDRESS", 3)
     assert [register({"redirect_uris": [BACK]}).status_code for _ in range(4)] == [201] * 3 + [429]
     FailedLogin.objects.all().delete()
     monkeypatch.setattr(clients, "MAX_REGISTERED", 3)
@@ -83,6 +83,6 @@ def test_a_program_that_no_person_approved_goes_after_a_day(bea: Client) -> None
     RegisteredClient.objects.update(created_at=F("created_at") - clients.UNUSED)
     new = register({"redirect_uris": [BACK]}).json()["client_id"]
     assert set(RegisteredClient.objects.values_list("pk", flat=True)) == {used, new} and unused != new
-    RegisteredClient.objects.update(approved_at=F("approved_at") - clients.FORGOTTEN)
+    RegisteredClient.objects.update(approved_at=F("approved_at") - clients.INACTIVE)
     register({"redirect_uris": [BACK]})
     assert not RegisteredClient.objects.filter(pk=used).exists()

@@ -16,7 +16,7 @@ READABLE = ("gzip", "deflate", *(("zstd",) if _ZSTD else ()))
 """The encodings that can be read here: a gateway accepts no other from a provider."""
 
 
-class Unknown(Exception):
+class Undecodable(Exception):
     """An encoding that cannot be decoded here, or data that is not in it. Its message is a sentence."""
 
 
@@ -26,12 +26,12 @@ class TooLarge(Exception):
 
 class Decoder(Protocol):
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """The decoded bytes, in pieces. Raises Unknown."""
+        """The decoded bytes, in pieces. Raises Undecodable."""
         ...
 
 
 def decoder(encoding: str) -> Decoder:
-    """A decoder for this Content-Encoding. Raises Unknown."""
+    """A decoder for this Content-Encoding. Raises Undecodable."""
     name = encoding.strip().lower()
     if name in ("", "identity"):
         return _Plain()
@@ -41,11 +41,11 @@ def decoder(encoding: str) -> Decoder:
         return _Deflate()
     if name == "zstd" and _ZSTD:
         return _Zstd()
-    raise Unknown(f"The encoding {name[:40]} cannot be read here.")
+    raise Undecodable(f"The encoding {name[:40]} cannot be read here.")
 
 
 def decoded(body: bytes, encoding: str, most: int) -> bytes:
-    """A whole body. Raises Unknown where it cannot be read, TooLarge where it is larger than `most` bytes."""
+    """A whole body. Raises Undecodable where it cannot be read, TooLarge where it is larger than `most` bytes."""
     pieces, size = [], 0
     for piece in decoder(encoding).feed(body):
         size += len(piece)
@@ -77,11 +77,11 @@ class _Inflating:
                 try:
                     piece = self._inflater.decompress(data, _OUT_BYTES)
                 except zlib.error as error:
-                    raise Unknown(f"The body is not in its encoding: {error}.") from error
+                    raise Undecodable(f"The body is not in its encoding: {error}.") from error
                 data = self._inflater.unconsumed_tail or self._inflater.unused_data
                 self._size += len(piece)
                 if self._size > MAX_DECODED_BYTES:
-                    raise Unknown("The decoded body is too large.")
+                    raise Undecodable("The decoded body is too large.")
                 yield piece
 
 
@@ -120,9 +120,9 @@ class _Zstd:
                 try:
                     piece = self._inflater.decompress(data, _OUT_BYTES)
                 except self._module.ZstdError as error:
-                    raise Unknown(f"The body is not in its encoding: {error}.") from error
+                    raise Undecodable(f"The body is not in its encoding: {error}.") from error
                 data = self._inflater.unused_data if self._inflater.eof else b""
                 self._size += len(piece)
                 if self._size > MAX_DECODED_BYTES:
-                    raise Unknown("The decoded body is too large.")
+                    raise Undecodable("The decoded body is too large.")
                 yield piece

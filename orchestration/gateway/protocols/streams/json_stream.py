@@ -10,10 +10,10 @@ _INSIDE = re.compile(rb'["\\]')
 
 
 class Splitter:
-    """The outermost objects, each once it is whole. An object over the limit is dropped and counted in `lost`."""
+    """The outermost objects, each once it is whole. An object over the limit is dropped and counted in `dropped`."""
 
     def __init__(self) -> None:
-        self.lost = 0
+        self.dropped = 0
         self._object = bytearray()
         self._size = 0
         self._depth = 0
@@ -57,6 +57,6 @@ class Splitter:
         self._object.clear()
         self._size = 0
         if size > MAX_OBJECT_BYTES:
-            self.lost += 1
+            self.dropped += 1
         else:
             yield "", data

@@ -10,10 +10,10 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Splitter:
-    """Events with their name and data. An event over the limit is dropped and counted in `lost`; the ones after it are read again."""
+    """Events with their name and data. An event over the limit is dropped and counted in `dropped`; the ones after it are read again."""
 
     def __init__(self) -> None:
-        self.lost = 0
+        self.dropped = 0
         self._line = bytearray()
         self._name = ""
         self._data: list[bytes] = []
@@ -70,6 +70,6 @@ class Splitter:
         name, data, is_too_large = self._name, self._data, self._is_too_large
         self._name, self._data, self._size, self._is_too_large = "", [], 0, False
         if is_too_large:
-            self.lost += 1
+            self.dropped += 1
         elif data:
             yield name, b"\n".join(data)

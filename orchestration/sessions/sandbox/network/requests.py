@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from orchestration.configuration.config import hosts
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-OF_THE_HOP = ("connection", "proxy-connection", "proxy-authorization", "keep-alive", "te", "upgrade", "host")
+HOP_BY_HOP = ("connection", "proxy-connection", "proxy-authorization", "keep-alive", "te", "upgrade", "host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def parse(head: bytes) -> Request:
     except ValueError:
         raise ValueError("The proxy takes CONNECT host:port and http URLs") from None
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    kept = [field for field in fields if field.partition(":")[0].strip().lower() not in OF_THE_HOP]
+    kept = [field for field in fields if field.partition(":")[0].strip().lower() not in HOP_BY_HOP]
     authority = place(host, port).removesuffix(":80")
     lines = [f"{method} {path} HTTP/1.1", f"Host: {authority}", *kept, "Connection: close", "", ""]
     return Request(host, port, "\r\n".join(lines).encode("latin-1"), length)

@@ -59,7 +59,7 @@ def test_an_event_that_is_too_large_is_dropped_and_the_next_is_read(size: int) -
     splitter = sse.Splitter()
     large = [b"data: ", *[b"x" * size] * 12, b"\ndata: more\n\n", b"data: 2\n\n"]
     assert [event for chunk in large for event in splitter.feed(chunk)] == [("", b"2")]
-    assert splitter.lost == 1
+    assert splitter.dropped == 1
 
 
 def test_a_line_in_many_pieces_is_read_within_seconds() -> None:
@@ -91,7 +91,7 @@ def test_an_object_that_is_too_large_is_dropped_and_the_next_is_read() -> None:
     splitter = json_stream.Splitter()
     chunks = [b'[{"a":"', *[b"x" * (1 << 20)] * 9, b'"},{"b":1}]']
     assert [data for chunk in chunks for _, data in splitter.feed(chunk)] == [b'{"b":1}']
-    assert splitter.lost == 1
+    assert splitter.dropped == 1
 
 
 RAW = zlib.compressobj(wbits=-zlib.MAX_WBITS)
@@ -114,7 +114,7 @@ def test_an_encoded_body_is_decoded_wherever_it_is_cut(encoding: str, cuts: list
 
 @pytest.mark.parametrize(("body", "encoding"), [(b"plain", "gzip"), (b"plain text", "deflate"), (b"x", "br"), (b"x", "gzip, br")])
 def test_a_body_that_is_not_in_its_encoding_is_named(body: bytes, encoding: str) -> None:
-    with pytest.raises(encodings.Unknown):
+    with pytest.raises(encodings.Undecodable):
         encodings.decoded(body, encoding, 1_000)
 
 

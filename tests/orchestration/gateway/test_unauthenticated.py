@@ -22,7 +22,7 @@ async def connect(stage: Stage) -> tuple[asyncio.StreamReader, asyncio.StreamWri
 
 
 def test_of_many_idle_connections_the_oldest_end_and_agents_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "MOST_STRANGERS", 20)
+    monkeypatch.setattr(process, "MAX_UNAUTHENTICATED", 20)
     access = an_access()
 
     async def steps(stage: Stage) -> None:
@@ -39,7 +39,7 @@ def test_of_many_idle_connections_the_oldest_end_and_agents_are_served(monkeypat
 
 
 def test_a_head_that_never_ends_ends_with_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "STRANGER_S", 0.2)
+    monkeypatch.setattr(process, "AUTHENTICATE_WITHIN_S", 0.2)
     slow = asyncio.Event()
 
     async def late(_: web.Request, response: web.StreamResponse) -> None:

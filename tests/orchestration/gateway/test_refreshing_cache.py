@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestration.gateway import database
-from orchestration.gateway.database import Kept
+from orchestration.gateway.database import RefreshingCache
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +47,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 def test_an_old_value_is_read_again_without_a_wait(clock: Clock) -> None:
     source = Source("first", "second")
-    values = Kept[str, str](source, fresh_s=2, stale_s=6)
+    values = RefreshingCache[str, str](source, fresh_s=2, stale_s=6)
 
     async def steps() -> None:
         assert await values.get("a") == await values.get("a") == "first"
@@ -60,7 +60,7 @@ def test_an_old_value_is_read_again_without_a_wait(clock: Clock) -> None:
 
 
 def test_a_value_that_is_too_old_is_waited_for(clock: Clock) -> None:
-    values = Kept[str, str](Source("first", "second", "third"), fresh_s=2, stale_s=6)
+    values = RefreshingCache[str, str](Source("first", "second", "third"), fresh_s=2, stale_s=6)
 
     async def steps() -> None:
         assert await values.get("a") == "first"
@@ -73,7 +73,7 @@ def test_a_value_that_is_too_old_is_waited_for(clock: Clock) -> None:
 
 def test_what_cannot_be_read_again_is_not_kept(clock: Clock) -> None:
     source = Source("first", ValueError("gone"), ValueError("gone"))
-    values = Kept[str, str](source, fresh_s=2, stale_s=6)
+    values = RefreshingCache[str, str](source, fresh_s=2, stale_s=6)
 
     async def steps() -> None:
         await values.get("a")
