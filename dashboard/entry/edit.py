@@ -4,7 +4,6 @@ A form carries the version of the entry that it showed. When the entry has chang
 is there now, and a second save overwrites it knowingly.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -23,8 +22,8 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, confirm
 from dashboard.shared.texts import agent_choices
-from orchestration.backlog import content, entries
-from orchestration.backlog.content import Change
+from orchestration.backlog import content, entries, fields
+from orchestration.backlog.fields import Change
 from orchestration.backlog.tree import leaves
 from orchestration.edge import queries
 from orchestration.models import Entry
@@ -117,8 +116,8 @@ def _change(page_request: PageRequest, entry: Entry, form_data: dict[str, str]) 
     spec = {name: value for name, value in entry.spec.items() if name not in entry_form.SPEC_OF.values()} | draft.spec
     if form_data["requirements"].replace("\r\n", "\n") == entry_form.from_entry(entry)["requirements"]:
         spec |= {name: value for name, value in entry.spec.items() if name == "requirements"}  # a list stays a list
-    change = Change(draft.content, draft.group, spec, draft.depends_on, requires=draft.requires, agent=draft.agent)
-    return replace(change, route=draft.route), {}
+    edited = {name: getattr(draft, name) for name in fields.FIELDS if name in fields.EDITED_FIELDS}
+    return Change(**edited, spec=spec, depends_on=draft.depends_on), {}
 
 
 def _render(
@@ -138,7 +137,7 @@ def _render(
         "wrong": wrong,
         "overtaken": overtaken,
         "agents": agent_choices.of(page_request.executor.config),
-        "version": version or content.version(content.values(fresh, needs)),
+        "version": version or content.version(fields.values(fresh, needs)),
         "now": _differences(entry_form.from_entry(fresh), form_data) if overtaken else [],
     }
     page_request.memo["form"] = form_data

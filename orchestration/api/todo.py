@@ -8,7 +8,7 @@ from ninja import Path, Query, Router, Status
 
 from orchestration import schemas, sessions
 from orchestration.api.keys import Key, once
-from orchestration.backlog import content, drafts, entries, entry_actions, entry_edits, splitting
+from orchestration.backlog import content, drafts, entries, entry_actions, entry_edits, fields, splitting
 from orchestration.edge import entry_diff, queries
 from orchestration.executor import stopping
 from orchestration.models import Entry
@@ -76,15 +76,8 @@ def get_entry(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 def update(request: Request, workspaceID: Path[str], entryID: str, body: schemas.EntryChange) -> Any:
     """Change the text, the spec, the group, the dependencies or the required labels of an entry that is not at work."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    change = content.Change(
-        content=body.content,
-        group=body.group,
-        spec=body.spec.model_dump(exclude_none=True) if body.spec else None,
-        depends_on=None if body.depends_on is None else tuple(body.depends_on),
-        requires=None if body.requires is None else tuple(body.requires),
-        agent=body.agent,
-        route=None if body.route is None else tuple(body.route),
-    )
+    spec = body.spec.model_dump(exclude_none=True) if body.spec else None
+    change = fields.change(dict(body) | {"spec": spec})
     entry = queries.entry_for(workspace.pk, entryID)
     return _shown(workspace.pk, content.edit(entry, change, by=request.auth, seen=body.version or ""))
 

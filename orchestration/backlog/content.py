@@ -3,8 +3,7 @@ them, refused when the entry has changed since that person read it; and hashes b
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,12 +11,12 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration import configuration
-from orchestration.backlog import dependencies, entry_state
+from orchestration.backlog import dependencies, entry_state, fields
 from orchestration.backlog.entries import named_agent, spec_paths
 from orchestration.backlog.entry_actions import SomeRefuse
+from orchestration.backlog.fields import Change as Change
 from orchestration.backlog.tree import leaves
 from orchestration.configuration import entry_routes
-from orchestration.configuration.config import routes
 from orchestration.facts import events
 from orchestration.facts.reasons import WITHOUT_PROOF, Reason
 from orchestration.messaging import wake_ups
@@ -27,73 +26,6 @@ from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event
 
-SPEC_FIELDS = (
-    "requirements",
-    "acceptance_criteria",
-    "files_to_create",
-    "files_to_modify",
-    "tests",
-    "test_files",
-    "patterns",
-    "api_contract",
-    "examples",
-    "integration_points",
-)
-EDITED_FIELDS = ("content", "group", *SPEC_FIELDS, "depends_on", "requires", "agent", "route")
-LINE_FIELDS = ("priority", "parallelizable", "parallel_group")
-
-
-@dataclass(frozen=True)
-class Change:
-    """New values. None: unchanged. `depends_on`: ids of entries."""
-
-    content: str | None = None
-    group: str | None = None
-    spec: dict[str, Any] | None = None
-    depends_on: tuple[str, ...] | None = None
-    priority: Entry.Priority | None = None
-    parallelizable: bool | None = None
-    parallel_group: str | None = None
-    requires: tuple[str, ...] | None = None
-    agent: str | None = None
-    route: tuple[configuration.Step, ...] | None = None
-
-
-def values(entry: Entry, depends_on: Iterable[str]) -> dict[str, Any]:
-    """The values of an entry by the API's names. An empty value is None, whatever its type."""
-    return fields(
-        content=entry.content,
-        group=entry.group,
-        spec=entry.spec,
-        depends_on=depends_on,
-        priority=entry.priority,
-        parallelizable=entry.parallelizable,
-        parallel_group=entry.parallel_group,
-        requires=entry.requires,
-        agent=entry.agent,
-        route=routes.written(entry_routes.own(entry)),
-    )
-
-
-def fields(
-    *,
-    content: str,
-    group: str,
-    spec: Mapping[str, Any],
-    depends_on: Iterable[str],
-    priority: int,
-    parallelizable: bool,
-    parallel_group: str,
-    requires: Iterable[str],
-    agent: str,
-    route: str,
-) -> dict[str, Any]:
-    named: dict[str, Any] = {"content": content.strip(), "group": group, "depends_on": sorted(depends_on)}
-    named |= {name: spec.get(name) for name in SPEC_FIELDS}
-    line = {"priority": Entry.Priority(priority).name.lower(), "parallelizable": parallelizable, "parallel_group": parallel_group}
-    line |= {"requires": sorted(requires), "agent": agent, "route": route}
-    return {name: value if value or value is False else None for name, value in (named | line).items()}
-
 
 def hashes(named: Mapping[str, Any]) -> dict[str, str]:
     """A short hash of each value."""
@@ -102,7 +34,7 @@ def hashes(named: Mapping[str, Any]) -> dict[str, str]:
 
 def version(named: Mapping[str, Any]) -> str:
     """A hash that changes with each value that the form of an entry edits, and with no other."""
-    return _hash([named[name] for name in EDITED_FIELDS])
+    return _hash([named[name] for name in fields.EDITED_FIELDS])
 
 
 def edit(entry: Entry, change: Change, *, by: Caller, reason: str = "", seen: str = "") -> Entry:
@@ -110,7 +42,7 @@ def edit(entry: Entry, change: Change, *, by: Caller, reason: str = "", seen: st
     with transaction.atomic():
         row = entry_state.lock(entry)
         needs = list(row.dependencies.order_by("id").values_list("depends_on_id", flat=True))
-        if seen and seen != version(values(row, needs)):
+        if seen and seen != version(fields.values(row, needs)):
             raise Conflict(f"#{row.seq} was changed{_last_actor(row)} since you opened it. Nothing was overwritten")
         refuse_at_work(row)
         write(row, change, by=by, reason=reason)
@@ -147,9 +79,10 @@ def set_agents(entries: Sequence[Entry], name: str, *, by: Caller, reason: str =
 
 def changed_since(entry: Entry, moment: datetime) -> bool:
     """True if the entry's text or spec was changed after this moment: work that was verified before was for something else."""
+    text = ("content", *fields.SPEC_FIELDS)
     verbs = (events.EntryEdited.verb, events.EntrySpecSet.verb)
     edits = Event.objects.filter(workspace_id=entry.workspace_id, object_id=entry.pk, verb__in=verbs, at__gt=moment)
-    return any(not {"content", *SPEC_FIELDS}.isdisjoint(edit.data.get("fields", SPEC_FIELDS)) for edit in edits)
+    return any(not set(text).isdisjoint(edit.data.get("fields", text)) for edit in edits)
 
 
 def refuse_at_work(row: Entry) -> None:
@@ -171,23 +104,20 @@ def _why_at_work(row: Entry) -> str:
 
 def write(row: Entry, change: Change, *, by: Caller, reason: str = "") -> list[str]:
     """Write all but dependencies, and record it. Returns the names of what changed. The caller's transaction holds the executor's row."""
-    before = values(row, ())
+    before = fields.values(row, ())
     if change.spec is not None and change.spec != row.spec:
         _write_spec(row, change.spec)
-    for name in ("content", "group", *LINE_FIELDS):
-        if (value := getattr(change, name)) is not None:
-            setattr(row, name, value)
-    if change.requires is not None:
-        row.requires = list(change.requires)
+    for name, field in fields.FIELDS.items():
+        if name not in ("agent", "route") and (value := getattr(change, name)) is not None:
+            setattr(row, name, field.stored(value))
     if change.agent is not None or change.route is not None or row.group != before["group"]:
         _write_route(row, change)
-    after = values(row, ())
+    after = fields.values(row, ())
     changed = [name for name in after if after[name] != before[name]]
     if changed:
-        if not {"content", *SPEC_FIELDS}.isdisjoint(changed):
+        if not {"content", *fields.SPEC_FIELDS}.isdisjoint(changed):
             implement_anew(row)
-        own = ("content", "group", "spec", "paths", "parked_behind", "requires", "agent", "route", "updated_at")
-        row.save(update_fields=[*own, *entry_routes.COLUMNS, *LINE_FIELDS])
+        row.save(update_fields=[*fields.FIELDS, "spec", "paths", "parked_behind", "updated_at", *entry_routes.COLUMNS])
         activity.record(row.workspace_id, events.EntryEdited(fields=changed), by=by, object_id=row.pk, reason=reason)
     return changed
 

@@ -4,25 +4,17 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from orchestration import schemas
-from orchestration.backlog import entries
-from orchestration.configuration import entry_routes
+from orchestration.backlog import entries, fields
 from orchestration.models import Entry
 
 
 def from_request(item: schemas.EntryIn) -> entries.Draft:
     return entries.Draft(
-        content=item.content,
+        **fields.read(dict(item)),
         ref=item.ref or "",
         type=item.type,
         spec=item.spec.model_dump(exclude_none=True) if item.spec else {},
-        priority=entries.PRIORITIES[item.priority],
         depends_on=tuple(item.depends_on),
-        parallelizable=item.parallelizable,
-        parallel_group=item.parallel_group or "",
-        group=item.group or "",
-        requires=tuple(item.requires),
-        agent=item.agent or "",
-        route=tuple(item.route or ()),
         budget=item.budget_usd,
         budget_rounds=item.budget_rounds,
     )
@@ -35,12 +27,8 @@ def child_from_request(item: schemas.EntryIn, parent: Entry) -> entries.Draft:
 
 def as_child(draft: entries.Draft, given: Collection[str], parent: Entry) -> entries.Draft:
     """`given`: the properties that it has itself."""
+    inherited = (each for name, each in fields.FIELDS.items() if each.is_inherited and name not in given)
+    rounds = draft.budget_rounds if "budget_rounds" in given else parent.budget_rounds
     return replace(
-        draft,
-        priority=draft.priority if "priority" in given else Entry.Priority(parent.priority),
-        budget_rounds=draft.budget_rounds if "budget_rounds" in given else parent.budget_rounds,
-        parallel_group=draft.parallel_group if "parallel_group" in given else parent.parallel_group,
-        requires=draft.requires if "requires" in given else tuple(parent.requires),
-        agent=draft.agent if "agent" in given else parent.agent,
-        route=draft.route if "route" in given else tuple(entry_routes.own(parent)),
+        draft, budget_rounds=rounds, **{each.name: each.read(each.shown(getattr(parent, each.name))) for each in inherited}
     )

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +13,9 @@ from budget.models import Account, Project
 from orchestration import configuration, funding
 from orchestration.backlog import deletion, entry_state
 from orchestration.backlog.entry_actions import SomeRefuse
+from orchestration.backlog.fields import FIELDS
+from orchestration.backlog.fields import PRIORITIES as PRIORITIES
+from orchestration.backlog.fields import Draft as Draft
 from orchestration.backlog.files import paths
 from orchestration.backlog.rules import graph
 from orchestration.backlog.rules.transitions import NO_MONEY_LEFT, Next, too_little
@@ -26,30 +29,7 @@ from workspaces.access import Caller
 from workspaces.errors import Invalid
 from workspaces.values import ids
 
-PRIORITIES = {p.name.lower(): p for p in Entry.Priority}
 MAX_AT_ONCE = 1000
-
-
-@dataclass(frozen=True)
-class Draft:
-    """An entry before it is added. `depends_on`: ids of entries, or refs of drafts in the same call. `budget` in micro-USD. `requires`: labels
-    of the host that runs it."""
-
-    content: str
-    ref: str = ""
-    type: str = "task"
-    spec: dict[str, Any] = field(default_factory=dict)
-    priority: Entry.Priority = Entry.Priority.MEDIUM
-    depends_on: tuple[str, ...] = ()
-    parallelizable: bool = True
-    parallel_group: str = ""
-    budget: int | None = None
-    budget_rounds: int | None = None
-    assigned_to: str = ""
-    group: str = ""
-    requires: tuple[str, ...] = ()
-    agent: str = ""
-    route: tuple[configuration.Step, ...] = ()
 
 
 def add(
@@ -155,15 +135,9 @@ def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
         workspace_id=workspace_id,
         seq=seq,
         type=draft.type,
-        content=draft.content,
         spec=draft.spec,
         paths=spec_paths(draft.spec),
-        priority=draft.priority,
-        parallelizable=draft.parallelizable,
-        parallel_group=draft.parallel_group,
-        group=draft.group,
-        requires=list(draft.requires),
-        agent=draft.agent,
+        **{name: each.stored(getattr(draft, name)) for name, each in FIELDS.items() if name != "route"},
         created_by=by.name,
         assigned_to=draft.assigned_to,
     )

@@ -13,7 +13,7 @@ from budget import amounts
 from budget.models import RoundSpend
 from budget.reads import gateway_requests
 from orchestration import configuration
-from orchestration.backlog import content
+from orchestration.backlog import content, fields
 from orchestration.backlog.tree import reads as tree
 from orchestration.configuration import agent_states
 from orchestration.executor import explain
@@ -278,17 +278,14 @@ def _shown(
         "id": entry.pk,
         "seq": entry.seq,
         "type": entry.type,
-        "content": entry.content,
+        **{name: each.shown(getattr(entry, name)) for name, each in fields.FIELDS.items()},
         "spec": entry.spec,
         "spec_frozen": entry.spec_frozen,
         "status": entry.status,
         "reasons": reasons,
-        "priority": Entry.Priority(entry.priority).name.lower(),
         "depends_on": depends_on,
         "parent": entry.parent_id,
         "children": children,
-        "parallelizable": entry.parallelizable,
-        "parallel_group": entry.parallel_group or None,
         "budget_usd": amounts.number(budget),
         "budget_human_locked": entry.account.human_locked,
         "spent_usd": amounts.number(entry.account.spent),
@@ -301,16 +298,12 @@ def _shown(
         "session_ids": session_ids,
         "created_at": entry.created_at,
         "updated_at": entry.updated_at,
-        "group": entry.group or None,
-        "requires": entry.requires,
-        "agent": entry.agent or None,
-        "route": entry.route,
         "step": entry.step + 1,
         "next_agent": entry.next_agent or configuration.DEFAULT,
         "next_effort": entry.next_effort or None,
         "next_candidates": entry.next_candidates,
         "source": _source(entry),
-        "version": content.version(content.values(entry, depends_on)),
+        "version": content.version(fields.values(entry, depends_on)),
     }
 
 

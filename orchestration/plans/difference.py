@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.backlog import content
-from orchestration.configuration.config import routes
+from orchestration.backlog import content, fields
 from orchestration.plans.checking import Checked
 from orchestration.plans.names import Row
 from orchestration.plans.readers.shared.items import Plan
@@ -164,18 +163,7 @@ def _line(row: Row, entry: Known | None, needs: set[str]) -> Line:
     if row.draft is None:
         return Line(row, entry, {})
     draft = row.draft
-    values = content.fields(
-        content=draft.content,
-        group=draft.group,
-        spec=draft.spec,
-        depends_on=needs,
-        priority=draft.priority,
-        parallelizable=draft.parallelizable,
-        parallel_group=draft.parallel_group,
-        requires=draft.requires,
-        agent=draft.agent,
-        route=routes.written(draft.route),
-    )
+    values = fields.values(draft, needs)
     if entry is None or entry.deleted:
         return Line(row, entry, values)
     changes: list[FieldChange] = []
@@ -185,6 +173,6 @@ def _line(row: Row, entry: Known | None, needs: set[str]) -> Line:
         if value == entry.values[name]:
             continue
         edited = now[name] != entry.hashes.get(name, _NOTHING if name in ("agent", "route") else now[name])
-        stays = edited or entry.busy or (entry.frozen and name in content.SPEC_FIELDS)
+        stays = edited or entry.busy or (entry.frozen and name in fields.SPEC_FIELDS)
         (kept if stays else changes).append(FieldChange(name, entry.values[name], value))
     return Line(row, entry, values, tuple(changes), tuple(kept))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from django.db.models import Count, Exists, OuterRef
 
-from orchestration.backlog import content
+from orchestration.backlog import fields
 from orchestration.models import Dependency, Entry, FileLock
 from orchestration.plans.difference import Difference, Known
 
@@ -33,7 +33,7 @@ def _as_known(row: Entry, needs: Sequence[str]) -> Known:
         source_id=row.source_id,
         source_path=row.source_path,
         hashes=row.source_hashes or {},
-        values=content.values(row, needs),
+        values=fields.values(row, needs),
         busy=busy,
         frozen=row.spec_frozen,
         deleted=row.deleted_at is not None,

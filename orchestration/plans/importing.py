@@ -8,10 +8,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from orchestration import configuration
-from orchestration.backlog import content, dependencies, entries, entry_state
+from orchestration.backlog import content, dependencies, entries, entry_state, fields
 from orchestration.backlog.entries import Draft
-from orchestration.configuration.config import routes
-from orchestration.configuration.config.routes import Step
 from orchestration.facts import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
@@ -148,32 +146,17 @@ def _change(workspace_id: str, lines: Sequence[Line], ids: dict[str, str], name:
     reason = f"Imported from {name}" if name else "Imported from its plan"
     wishes = []
     for line, row in zip(lines, rows, strict=True):
-        fields = {change.name: change.after for change in line.changes}
-        content.write(row, _as_change(row, fields), by=by, reason=reason)
-        if "depends_on" in fields:
-            wishes.append((row, [ids.get(id_.removeprefix(difference.NEW), id_) for id_ in fields["depends_on"] or ()]))
+        values = {change.name: change.after for change in line.changes}
+        content.write(row, _as_change(row, values), by=by, reason=reason)
+        if "depends_on" in values:
+            wishes.append((row, [ids.get(id_.removeprefix(difference.NEW), id_) for id_ in values["depends_on"] or ()]))
     dependencies.replace_all(wishes, by=by, reason=reason)
     return list(zip(lines, rows, strict=True))
 
 
-def _route(text: str) -> tuple[Step, ...]:
-    return tuple(Step.model_validate(step) for step in routes.parsed(text))
-
-
-def _as_change(row: Entry, fields: dict[str, Any]) -> content.Change:
-    spec = dict(row.spec) | {name: value for name, value in fields.items() if name in content.SPEC_FIELDS}
-    priority = fields.get("priority")
-    return content.Change(
-        content=fields.get("content"),
-        group=fields["group"] or "" if "group" in fields else None,
-        spec={name: value for name, value in spec.items() if value is not None},
-        priority=entries.PRIORITIES[priority] if priority else None,
-        parallelizable=bool(fields["parallelizable"]) if "parallelizable" in fields else None,
-        parallel_group=fields["parallel_group"] or "" if "parallel_group" in fields else None,
-        requires=tuple(fields["requires"] or ()) if "requires" in fields else None,
-        agent=fields["agent"] or "" if "agent" in fields else None,
-        route=_route(fields["route"] or "") if "route" in fields else None,
-    )
+def _as_change(row: Entry, values: dict[str, Any]) -> fields.Change:
+    spec = dict(row.spec) | {name: value for name, value in values.items() if name in fields.SPEC_FIELDS}
+    return fields.Change(**fields.read(values), spec={name: value for name, value in spec.items() if value is not None})
 
 
 def _others(lines: Sequence[Line]) -> list[tuple[Line, Entry]]:

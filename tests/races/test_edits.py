@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from orchestration.backlog import content
+from orchestration.backlog import content, fields
 from orchestration.backlog.content import Change
 from orchestration.models import Entry
 from orchestration.plans import formats, importing
@@ -19,7 +19,7 @@ PLAN = "# Dates\n- [ ] Parse (ref: parse)\n- [ ] Print (after: parse)\n"
 
 def test_of_many_editors_with_the_same_version_one_is_first() -> None:
     entry = an_entry(a_workspace(), content="As it was")
-    seen = content.version(content.values(entry, ()))
+    seen = content.version(fields.values(entry, ()))
 
     def edit(number: int) -> bool:
         try:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestration.backlog import content, entry_edits, entry_state
-from orchestration.backlog.entries import PRIORITIES
+from orchestration.backlog import content, entry_edits, entry_state, fields
 from orchestration.models import Entry, Proposal
 from orchestration.proposals.context import snapshots
 from orchestration.proposals.kinds import restoring
@@ -34,13 +33,8 @@ def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
 
 def write(entry: Entry, values: Mapping[str, Any], *, by: Caller, reason: str) -> None:
     """Raises Refused where the backlog refuses a value."""
-    change = content.Change(
-        content=values.get("content"),
-        spec=values.get("spec"),
-        depends_on=tuple(values["depends_on"]) if "depends_on" in values else None,
-        priority=PRIORITIES[values["priority"]] if "priority" in values else None,
-    )
-    if change != content.Change():
+    change = fields.change(values)
+    if change != fields.Change():
         content.edit(entry, change, by=by, reason=reason)
     if "rounds" in values:
         entry_edits.set_rounds(entry, values["rounds"], by=by, reason=reason)

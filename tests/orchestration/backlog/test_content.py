@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.backlog import content, dependencies, entries
+from orchestration.backlog import content, dependencies, entries, fields
 from orchestration.backlog.content import Change
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, FileLock
@@ -24,7 +24,7 @@ def again(entry: Entry) -> Entry:
 
 
 def version_of(entry: Entry) -> str:
-    return content.version(content.values(again(entry), entry.dependencies.values_list("depends_on_id", flat=True)))
+    return content.version(fields.values(again(entry), entry.dependencies.values_list("depends_on_id", flat=True)))
 
 
 def needs(entry: Entry) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from orchestration.backlog import content, entry_edits
+from orchestration.backlog import content, entry_edits, fields
 from orchestration.backlog.content import Change
 from orchestration.models import Entry, FileLock, Round
 from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries
@@ -117,16 +117,16 @@ def test_only_another_text_or_spec_since_a_moment_is_another_task(shop: Workspac
 
 def test_each_value_that_the_form_edits_makes_another_version(shop: Workspace) -> None:
     (entry,) = some_entries(shop, "One")
-    named = content.values(entry, [])
-    versions = [content.version(named), *(content.version(named | {name: ["x"]}) for name in content.EDITED_FIELDS)]
-    assert len(set(versions)) == len(content.EDITED_FIELDS) + 1
-    for name in content.LINE_FIELDS:
+    named = fields.values(entry, [])
+    versions = [content.version(named), *(content.version(named | {name: ["x"]}) for name in fields.EDITED_FIELDS)]
+    assert len(set(versions)) == len(fields.EDITED_FIELDS) + 1
+    for name in fields.LINE_FIELDS:
         assert content.version(named | {name: "x"}) == versions[0]
     full = dict.fromkeys(named) | {
         "content": "One", "priority": "medium", "parallelizable": True,
     }  # fmt: skip
     assert named == full, "an empty value is none, whatever its type"
-    assert content.values(Entry(content=" One\n", parallelizable=False, requires=["b", "a"]), ["e2", "e1"]) == full | {
+    assert fields.values(Entry(content=" One\n", parallelizable=False, requires=["b", "a"]), ["e2", "e1"]) == full | {
         "parallelizable": False, "requires": ["a", "b"], "depends_on": ["e1", "e2"],
     }  # fmt: skip
 

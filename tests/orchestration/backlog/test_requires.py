@@ -3,7 +3,7 @@
 import pytest
 from django.db.models.functions import Now
 
-from orchestration.backlog import content, drafts, splitting
+from orchestration.backlog import content, drafts, fields, splitting
 from orchestration.executor import dispatch, explain
 from orchestration.models import Entry, Session, Worker
 from orchestration.schemas import EntryIn
@@ -49,9 +49,9 @@ def test_of_several_hosts_one_with_the_labels_of_the_config_and_the_entry_runs_i
 
 def test_an_edit_changes_them_and_counts_as_a_change(workspace: Workspace) -> None:
     entry = an_entry(workspace)
-    before = content.version(content.values(entry, ()))
+    before = content.version(fields.values(entry, ()))
     edited = content.edit(entry, content.Change(requires=("gpu",)), by=ANA, seen=before)
-    assert edited.requires == ["gpu"] and content.version(content.values(edited, ())) != before
+    assert edited.requires == ["gpu"] and content.version(fields.values(edited, ())) != before
     assert content.edit(entry, content.Change(requires=()), by=ANA).requires == []
 
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from orchestration.backlog import content
+from orchestration.backlog import content, fields
+from orchestration.backlog.fields import Draft
 from orchestration.plans import checking, difference, formats
 from orchestration.plans.checking import Checked
 from orchestration.plans.difference import Difference, Known
@@ -25,12 +26,10 @@ def known(
     seq: int, title: str, *, ref: str = "", needs: tuple[str, ...] = (), edited: dict[str, Any] | None = None, **more: Any
 ) -> Known:
     """An entry as imported under the heading Dates. `edited`: what a person changed since."""
-    values = content.fields(
-        content=title, group="Dates", spec={}, depends_on=needs, priority=2, parallelizable=True, parallel_group="", requires=(), agent="", route=""
-    )  # fmt: skip
-    fields = {"status": "pending", "source_path": f"Dates / {title}", **more}
+    values = fields.values(Draft(title, group="Dates"), needs)
+    columns = {"status": "pending", "source_path": f"Dates / {title}", **more}
     hashes = content.hashes(values)
-    return Known(id=f"e{seq}", seq=seq, title=title, source_id=ref, hashes=hashes, values=values | (edited or {}), **fields)
+    return Known(id=f"e{seq}", seq=seq, title=title, source_id=ref, hashes=hashes, values=values | (edited or {}), **columns)
 
 
 PARSE = known(1, "Parse", ref="parse")

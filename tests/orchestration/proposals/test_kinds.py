@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from budget.limits import dividing
 from budget.models import Account
-from orchestration.backlog import content, deletion, entry_actions, entry_edits, entry_state, splitting
+from orchestration.backlog import content, deletion, entry_actions, entry_edits, entry_state, fields, splitting
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.rules.transitions import Next
 from orchestration.executor import dispatch
@@ -49,7 +49,7 @@ def shown(workspace: Workspace) -> list[dict[str, Any]]:
     """Each entry of the backlog with its values, its state and what it waits for."""
     rows = Entry.objects.filter(workspace=workspace, deleted_at=None).order_by("seq")
     return [
-        content.values(row, row.dependencies.values_list("depends_on_id", flat=True))
+        fields.values(row, row.dependencies.values_list("depends_on_id", flat=True))
         | {"state": row.status, "code": row.reason_code, "rounds": row.budget_rounds, "unmet": row.unmet_dependencies}
         for row in rows
     ]
