@@ -86,7 +86,7 @@ def test_a_client_that_leaves_is_no_trouble_of_its_provider() -> None:
 
 
 def test_answers_that_go_on_without_their_client_are_no_broken_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarding, "READ_ON_S", 0.0)
+    monkeypatch.setattr(forwarding, "LINGER_S", 0.0)
     access, cut_off = an_access(), asyncio.Semaphore(0)
 
     async def goes_on(request: web.Request, response: web.StreamResponse) -> None:
