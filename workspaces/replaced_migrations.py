@@ -1,9 +1,10 @@
 """Squashed migrations that others have replaced: databases have them on record, though no file has them any more."""
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations import RunPython
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import StateApps
+
+from workspaces.triggers import Statements
 
 REPLACED = frozenset(
     [
@@ -14,7 +15,7 @@ REPLACED = frozenset(
 )
 
 
-def record() -> RunPython:
+def record() -> Statements:
     """A migration step that puts them on record in an empty database: workers of the release before work with none that lacks them."""
 
     def forwards(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -22,4 +23,4 @@ def record() -> RunPython:
         for app, name in sorted(REPLACED):
             recorder.record_applied(app, name)
 
-    return RunPython(forwards, RunPython.noop)
+    return Statements(forwards, Statements.noop)

@@ -131,6 +131,16 @@ def _become(name: str, stdout: int, stderr: int, keep: Sequence[int]) -> None:
         os.closerange(last + 1, following)
     if _libc is not None:
         _libc.prctl(PR_SET_NAME, f"muster-{name}".encode()[:15], 0, 0, 0)
+        _show_in_ps(name)
+
+
+def _show_in_ps(name: str) -> None:
+    """Write `python -m config.up NAME` over the arguments of `up`, which a fork keeps."""
+    words = f"python\0-m\0config.up\0{name}\0".encode()
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[45]), int(fields[46])  # of the arguments in memory
+    if len(words) <= end - start:  # behind the end is the environment, by which processes of a session are found
+        ctypes.memmove(start, words.ljust(end - start, b"\0"), end - start)
 
 
 def _run(main: Callable[[], int]) -> None:

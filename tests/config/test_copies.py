@@ -119,3 +119,23 @@ def test_a_module_is_run_with_its_arguments(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(management, "execute_from_command_line", seen.append)
     assert copies.run("manage", ["bootstrap", "-v0"]) == 0
     assert seen == [["manage.py", "bootstrap", "-v0"]]
+
+
+NAMED = """
+import os
+from config.up.copies import Copy
+
+def shown():
+    os.write(1, open("/proc/self/cmdline", "rb").read() + open("/proc/self/environ", "rb").read())
+    return 0
+
+Copy("sessions", shown, prepare=lambda: None, stdout=1, stderr=2, keep=()).wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
+def test_ps_names_each_copy_and_the_environment_stays() -> None:
+    command, env = [sys.executable, "-c", NAMED], {"MUSTER_SESSION_ID": "42"}
+    words, environ = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=True).stdout.split(b"MUSTER_", 1)
+    assert words.rstrip(b"\0").split(b"\0") == [b"python", b"-m", b"config.up", b"sessions"]
+    assert environ.rstrip(b"\0") == b"SESSION_ID=42"

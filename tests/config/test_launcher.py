@@ -48,7 +48,7 @@ def test_single_sign_on_is_installed_where_it_is_set_up(muster: ModuleType, monk
 def test_an_extra_that_was_asked_for_once_stays(muster: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert muster.needed("install", ["mcp", "telemetry"]) == ["telemetry", "mcp"]
     monkeypatch.setattr(muster, "VENV", str(tmp_path))
-    monkeypatch.setattr(muster, "run_installers", lambda *_: None)
+    monkeypatch.setattr(muster, "install_packages", lambda *_: None)
     (tmp_path / "pyvenv.cfg").touch()
     monkeypatch.setattr(muster, "works", lambda python: True)
     for kind in ("telemetry", "mcp", "base"):
@@ -122,38 +122,114 @@ def test_every_file_of_requirements_is_known(muster: ModuleType) -> None:
     assert muster.CONTENTS.keys() == {path.stem for path in (ROOT / "requirements").glob("*.txt")}
 
 
-def test_another_installer_is_tried_where_the_first_cannot_install(muster: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[str] = []
-    monkeypatch.setattr(muster, "installers", lambda: [["uv"], ["pip"]])
-    monkeypatch.setattr(
-        muster, "run_installer", lambda command, *_: tried.append(command[0]) or ("no route" if command[0] == "uv" else None)
+@pytest.fixture
+def place(muster: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder with an empty environment, whose PATH begins with `bin`. What pip is asked to do stands in `asked`; it settles nothing."""
+    for name, value in {"VENV": "venv", "UV": "venv-uv", "PYTHON": "venv/bin/python"}.items():
+        monkeypatch.setattr(muster, name, str(tmp_path / value))
+    (tmp_path / "venv/lib/python3.11/site-packages").mkdir(parents=True)
+    script(
+        tmp_path / "pip",
+        f'echo "$@" >> {tmp_path}/asked; case "$*" in config*) cat {tmp_path}/settings;; *--target*) exit 1;; esac',
     )
-    muster.run_installers("base", 0.0, None)
-    assert tried == ["uv", "pip"]
+    (tmp_path / "settings").touch()
+    monkeypatch.setattr(muster, "find_pip", lambda python: [str(tmp_path / "pip")])
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    for name in [name for name in os.environ if name.startswith("UV_") or name == "SSL_CERT_FILE"]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def script(path: Path, lines: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{lines}\n")
+    path.chmod(0o755)
+
+
+def a_uv(place: Path, lines: str, version: str = "0.13.9") -> None:
+    script(place / "bin/uv", f'[ "$1" = --version ] && echo uv {version} && exit\n{lines}')
+
+
+def install(muster: ModuleType, place: Path) -> str:
+    """Returns what pip was asked to install."""
+    lock = os.open(place, os.O_RDONLY)
+    muster.install_packages(muster.VENV, ["--require-hashes", "-r", "base.txt"], lambda: ["everything"], lock)
+    os.close(lock)
+    asked = (place / "asked").read_text().splitlines() if (place / "asked").exists() else []
+    return " ".join(line for line in asked if line.startswith("install"))
+
+
+def test_uv_installs_from_the_index_that_pip_would_ask(muster: ModuleType, place: Path) -> None:
+    (place / "settings").write_text("global.index-url='https://one/'\ninstall.index-url='https://two/'\n:env:.cert='/ca.pem'\n")
+    a_uv(place, f'echo "$UV_INDEX_URL $SSL_CERT_FILE $@" > {place}/done')
+    assert install(muster, place) == ""
+    done = (place / "done").read_text()
+    assert done.startswith("https://two/ /ca.pem pip install") and done.endswith("--require-hashes -r base.txt\n")
+
+
+def test_a_constraint_of_pip_may_refuse_what_uv_would_install(muster: ModuleType, place: Path) -> None:
+    (place / "settings").write_text("global.constraint='/c.txt'")
+    a_uv(
+        place,
+        'case "$*" in *--require-hashes*--constraint*|*--constraint*--require-hashes*) exit 2;; *--dry-run*/c.txt*) exit 1;; esac',
+    )
+    assert "--require-hashes -r base.txt" in install(muster, place)
+
+
+@pytest.mark.parametrize(
+    ("lines", "version", "sentence"),
+    [
+        ("echo error: no route; exit 2", "0.13.9", "uv failed (error: no route): pip does it"),
+        ("sleep 100 & sleep 100", "0.13.9", "uv was not done after 1 s: pip does it"),
+        ("exit 0", "0.1.9", "uv could not be installed: pip does it"),
+    ],
+)
+def test_pip_installs_what_uv_does_not(
+    muster: ModuleType,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    lines: str,
+    version: str,
+    sentence: str,
+) -> None:
+    monkeypatch.setattr(muster, "INSTALLS_S", 1)
+    a_uv(place, lines, version)
+    assert install(muster, place).endswith("--require-hashes -r base.txt")
+    assert sentence in capsys.readouterr().err
+
+
+def test_pip_does_not_build_on_what_uv_left_half_written(muster: ModuleType, place: Path) -> None:
+    a_uv(place, f"mkdir {place}/venv/lib/python3.11/site-packages/django; exit 2")
+    assert install(muster, place).endswith(" everything")
+
+
+def test_a_rule_of_pip_that_uv_does_not_know_is_obeyed(muster: ModuleType, place: Path) -> None:
+    (place / "settings").write_text("global.only-binary=':all:'")
+    a_uv(place, "exit 0")
+    assert install(muster, place).endswith("--require-hashes -r base.txt")
 
 
 def test_a_failed_installation_shows_what_the_last_installer_printed(
-    muster: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    muster: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(muster, "installers", lambda: [["uv"], ["pip"]])
-    monkeypatch.setattr(muster, "run_installer", lambda command, *_: f"{command[0]} found no such version")
+    monkeypatch.setattr(muster, "VENV", str(tmp_path / "venv"))
+    monkeypatch.setattr(muster, "install_packages", lambda *_: "pip found no such version")
     with pytest.raises(SystemExit, match=r"run \./muster again"):
-        muster.run_installers("base", 0.0, None)
+        muster.install("base", None)
     assert capsys.readouterr().err.endswith("pip found no such version")
 
 
 def test_a_pip_that_comes_with_python_needs_no_pip_in_the_environment(muster: ModuleType) -> None:
     for wheel in muster.bundled_pips()[-1:]:  # a Python of Debian may have none
         printed = subprocess.run([sys.executable, f"{wheel}/pip", "--version"], capture_output=True, text=True, check=True).stdout
-        assert printed.startswith("pip ") and [muster.PYTHON, f"{wheel}/pip"] in [command[:2] for command in muster.installers()]
+        assert printed.startswith("pip ") and muster.find_pip("python") == ["python", f"{wheel}/pip"]
 
 
-def test_without_it_the_first_pip_of_the_system_is_taken_and_uv_is_tried_before(
-    muster: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_it_the_first_pip_of_the_system_is_taken(muster: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(muster, "bundled_pips", list)
-    monkeypatch.setattr(muster, "succeeds", lambda command: command[0] in ("uv", "pip3"))
-    assert [command[0] for command in muster.installers()] == ["uv", "pip3"]
+    monkeypatch.setattr(muster, "succeeds", lambda command: command[0] == "pip3")
+    assert muster.find_pip("python") == ["pip3", "--python", "python"]
 
 
 @pytest.mark.parametrize(("keeps", "expected"), [("", "--no-compile"), ("1", "--compile")])
@@ -162,8 +238,7 @@ def test_what_is_installed_is_compiled_where_python_may_not_keep_what_it_compile
 ) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", keeps)
     monkeypatch.setattr(muster.sys, "flags", SimpleNamespace(dont_write_bytecode=0))
-    monkeypatch.setattr(muster, "bundled_pips", lambda: ["pip.whl"])
-    assert muster.installers()[-1][-1] == expected
+    assert muster.pip_options()[-1] == expected
 
 
 def test_requirements_contain_what_the_launcher_takes_for_installed_with_them(muster: ModuleType) -> None:
@@ -184,8 +259,12 @@ def test_the_command_line_is_installed_with_the_rest_and_tried_once_where_that_f
     monkeypatch.setattr(muster, "ensure", lambda kind: None)
     monkeypatch.setattr(muster, "COMMANDS", dict.fromkeys(("install", "web"), lambda words: 0))
     tried: list[str] = []
-    monkeypatch.setattr(muster, "installers", lambda python: [["pip"]])
-    monkeypatch.setattr(muster, "run_installer", lambda command, *_: tried.append(command[0]) or "no route")
+
+    def install_packages(*_: object) -> str:
+        tried.append("tried")
+        return "no route"
+
+    monkeypatch.setattr(muster, "install_packages", install_packages)
     for command, times in (("web", 0), ("install", 1), ("install", 1)):
         monkeypatch.setattr("sys.argv", ["muster", command])
         assert muster.main() == 0 and len(tried) == times
