@@ -7,7 +7,6 @@ import structlog
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration.backlog import landed
 from orchestration.backlog.rules import ways
 from orchestration.configuration import Config
 from orchestration.facts.reasons import Reason
@@ -18,7 +17,7 @@ from orchestration.landing.candidates import Chain
 from orchestration.models import Entry, Landing, PullRequest, Round
 from orchestration.pull_requests import heads, requests
 from orchestration.repositories import problems
-from orchestration.worker.lander import judging, refs, swap
+from orchestration.worker.lander import judging, landed, refs, swap
 from orchestration.worker.lander.lease import Lease
 from workspaces.errors import Conflict
 from workspaces.secrets.masking import foreign

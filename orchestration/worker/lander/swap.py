@@ -10,14 +10,14 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from orchestration.backlog import entry_state, landed, unproven
+from orchestration.backlog import entry_state, unproven
 from orchestration.backlog.rules.transitions import LANDING
 from orchestration.backlog.rules.ways import Done
 from orchestration.facts import events
 from orchestration.landing import branch
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing
 from orchestration.sessions import tracing
-from orchestration.worker.lander import pushing, refs
+from orchestration.worker.lander import landed, pushing, refs
 from orchestration.worker.lander.lease import Lease
 
 log = structlog.get_logger(__name__)

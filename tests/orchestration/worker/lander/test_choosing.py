@@ -9,14 +9,14 @@ import pytest
 from django.utils.timezone import now
 
 from orchestration.approval import gate
-from orchestration.backlog import dependencies, landed, newest_work, unproven
+from orchestration.backlog import dependencies, newest_work, unproven
 from orchestration.backlog.rules import ways
 from orchestration.configuration import Config
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Integration, IntegrationCommit, Landing, Round, TreeVerdict
 from orchestration.verdicts import scopes
 from orchestration.verdicts.store import record
-from orchestration.worker.lander import batches, chains, judging, pull_requests, swap
+from orchestration.worker.lander import batches, chains, judging, landed, pull_requests, swap
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.preparing import workbench
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
