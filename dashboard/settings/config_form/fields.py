@@ -22,7 +22,7 @@ WRITTEN = {
     "route": "Agents, each with its effort, rounds, candidates, such as cheap 2 > default high best of 3.",
     "routes": "One per line, GROUP: ROUTE, such as db*: default high.",
 }
-"""How people write a value, by kind."""
+"""By kind: the hint on how a value is written."""
 
 
 @dataclass(frozen=True)

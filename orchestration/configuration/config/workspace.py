@@ -65,7 +65,7 @@ class Plateau(Part):
 
 
 class LandingRules(Part):
-    """How verified work is put together."""
+    """The rules by which verified work lands together."""
 
     batch: int = key(8, "", "At most so many verified entries land together.", ge=1, le=50)
     refusals: int = key(3, "", "So many times work that is refused together with others gets another round.", ge=0, le=20)

@@ -25,7 +25,7 @@ def every(server: Server) -> list[Row]:
     """All that the token may see. Raises Problem where it is none."""
     rows = list(server.pages(workspaces_list.request(), "workspaces"))
     if not rows:
-        here = "No workspace is here yet: make one with ./muster workspace add PATH. The demo of a new Muster comes soon after its start."
+        here = "No workspace is here yet: make one with ./muster workspace add PATH. The demo starts at the first login in the browser."
         raise Problem(
             here if server.profile.is_of_this_machine else "This token may see no workspace: ask an admin of one for access."
         )

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 # What git says of objects that are missing or damaged.
 _DAMAGE = re.compile(
-    r"corrupt|missing|bad |unable to read|could not|not a valid|invalid|inflate|object file|unknown revision", re.IGNORECASE
+    r"corrupt|missing|bad |unable to read|could not|not a |invalid|inflate|object file|unknown revision", re.IGNORECASE
 )
 MANY_PACKS = 50  # with 1,000 of them each git takes 50 ms longer
 NEWEST_KNOWN = 8  # excluded from what is sent: more would not make it smaller

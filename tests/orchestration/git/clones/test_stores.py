@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.git import branches
+from orchestration.git import branches, changes
 from orchestration.git import command as git_command
 from orchestration.git.clones import working_copies
 from orchestration.git.clones.store import packs, stores
@@ -48,6 +48,7 @@ def test_what_is_missing_is_made_anew(site: Site, lost: str) -> None:
             shutil.rmtree(folder)
     else:
         (store.path / lost).unlink()
+    changes._listing.cache_clear()  # a worker that has read many trees since
     again = site.prepare()
     assert (again.path / "work").read_text() == "mine\n" and site.agent("status", "--porcelain") == ""
     write(site.path / "more", "mine\n")
