@@ -134,7 +134,7 @@ def promise(page_request: PageRequest, session: Session) -> str:
     config = configuration.of_session(page_request.executor.config, session.agent_name)
     if config.gateway == "off":
         return f"{sentence} The gateway is off in the workspace's config."
-    return f"{sentence} {reason}." if (reason := gateway_use.bypass_of_program(config.agent)) else sentence
+    return f"{sentence} {reason}." if (reason := gateway_use.program_bypass(config.agent)) else sentence
 
 
 def _badge(request: GatewayRequest) -> str:

@@ -58,7 +58,7 @@ def set_address(page_request: PageRequest) -> HttpResponse:
     """The base URL of a credential without a key of its own."""
     form_data = validated(CredentialForm(page_request.request.POST))
     try:
-        workspace_setup.set_address(page_request.workspace, form_data["name"], form_data["base_url"], by=page_request.caller)
+        workspace_setup.set_base_url(page_request.workspace, form_data["name"], form_data["base_url"], by=page_request.caller)
     except Invalid as refused:
         raise Invalid(
             f"{LABELS['base_url']} {refused.message}" if refused.message.startswith(("must", "may")) else refused.message

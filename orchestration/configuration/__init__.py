@@ -1,7 +1,7 @@
 """The configuration of a workspace.
 
 `config` is the config with its parts. `difference` compares two
-configs. `secrets` seals, unseals and masks secrets; `credentials` have what agents are served with. `circuit_breaker` pauses agents while their
+configs. `secrets` seals, unseals and masks secrets; `credentials` have keys, base URLs and limits. `circuit_breaker` pauses agents while their
 provider is unavailable. `workspace_setup` makes a workspace of a repository, `cloning` fetches it.
 """
 

@@ -1,7 +1,6 @@
-"""Credentials: the keys and addresses that agents are served with, how each is billed, and where its windows stop.
+"""Credentials of a workspace: key, base URL, billing and usage limits.
 
-A key is sealed, and reaches only the agents that name its credential. A credential that is named after a variable or a login (`model_access`)
-has no key of its own.
+A key is encrypted, and only the agents with its credential get it. A credential named after a variable or a login (`model_access`) has no key of its own.
 """
 
 import re
@@ -35,30 +34,30 @@ MAX_CREDENTIALS = 100
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _WINDOW = re.compile(r"pct_(?P<number>[1-9][0-9]{0,2})(?P<unit>[hd])")
 _PARTS = {"planner": "plan", "expander": "expand", "orchestrator": "orchestrate"}
-_SERVING = ("key", "variable", "base_url")
-_ADDRESSES = frozenset(agent_kinds.BASE_URLS.values())
-_OF_PROGRAMS = frozenset(variable for variables in agent_kinds.KEYS.values() for variable in variables)
+_CONNECTION = ("key", "variable", "base_url")
+_BASE_URL_VARIABLES = frozenset(agent_kinds.BASE_URLS.values())
+_KEY_VARIABLES = frozenset(variable for variables in agent_kinds.KEYS.values() for variable in variables)
 
 
 class NamedAgent(NamedTuple):
-    """An agent of a config. `path`: its key there; `name`: on pages; `part`: as `model_access` takes it."""
+    """An agent of a config, with its names."""
 
-    path: str
-    name: str
-    part: str
+    path: str  # in the config
+    name: str  # on pages
+    part: str  # in `model_access`
     agent: Agent
 
 
-class Served(NamedTuple):
-    """An agent with its whole environment. `key`: the variable of its credential's own key; empty: it has none."""
+class ResolvedAgent(NamedTuple):
+    """An agent with its whole environment."""
 
     agent: Agent
     env: dict[str, str]
-    key: str = ""
+    key_variable: str = ""  # of its credential's own key
 
 
 def put(workspace_id: str, name: str, change: Mapping[str, Any], *, by: Caller) -> Credential:
-    """Add a credential or change it: `key`, `variable`, `base_url`, `billing`, `stop_at`. A missing one stays, None resets it. Raises Invalid."""
+    """Add or change a credential: `key`, `variable`, `base_url`, `billing`, `stop_at`. A missing field stays, None resets it. Raises Invalid."""
     if not is_sealable(name, model_access.MAX_CHARS):
         raise Invalid(f"must have 1 to {model_access.MAX_CHARS} characters", "name")
     with transaction.atomic():
@@ -73,23 +72,23 @@ def put(workspace_id: str, name: str, change: Mapping[str, Any], *, by: Caller) 
             return row
         _apply(row, change)
         for user in users(config, name):
-            if problem := unfit(user.agent, row):
+            if problem := incompatibility(user.agent, row):
                 raise Invalid(f"{user.name} uses it: {problem}", "base_url" if row.base_url else "variable")
         row.changed_by = by.name
         row.save(update_fields=["sealed", "variable", "base_url", "billing", "stop_at", "changed_by", "changed_at"])
         months.recount(row, _roles(workspace_id, config, name))
         kind = events.CredentialSet if is_new else events.CredentialReplaced
         activity.record(workspace_id, kind(name=name, keys=sorted(change)), by=by, object_id=workspace_id)
-        if change.keys() & set(_SERVING):
+        if change.keys() & set(_CONNECTION):
             circuit_breaker.recovered(workspace_id)
             agent_checks.request(workspace_id)
     _changed(workspace_id)
     return row
 
 
-def addressed(config: Config, secrets: Iterable[str], name: str) -> list[NamedAgent]:
-    """The agents that derive this credential from a variable or a login: their base URL is in their env."""
-    known = frozenset(secrets)
+def derived_users(config: Config, secret_names: Iterable[str], name: str) -> list[NamedAgent]:
+    """The agents with a credential of a variable or a login: their base URL is in their env."""
+    known = frozenset(secret_names)
     return [
         each
         for each in named_agents(config)
@@ -97,30 +96,32 @@ def addressed(config: Config, secrets: Iterable[str], name: str) -> list[NamedAg
     ]
 
 
-def address(agents: Collection[NamedAgent]) -> str:
-    """Their base URL. Empty: the provider's own."""
+def base_url(agents: Collection[NamedAgent]) -> str:
+    """Their base URL; empty: the provider's default."""
     names = ((each, agent_kinds.BASE_URLS.get(each.agent.kind, "")) for each in agents)
     return next((each.agent.env[variable] for each, variable in names if each.agent.env.get(variable)), "")
 
 
-def address_change(agents: Collection[NamedAgent], name: str, url: str) -> dict[str, Any]:
-    """The change of the config that gives them this base URL; empty: the provider's own. Raises Invalid."""
+def base_url_change(agents: Collection[NamedAgent], name: str, url: str) -> dict[str, Any]:
+    """A change of the config: the base URL of these agents. Empty resets it. Raises Invalid."""
     variable = name.partition(" ")[0]
-    row = Credential(name=name, base_url=_checked_url(url) if url else "", variable=variable if variable in _OF_PROGRAMS else "")
+    row = Credential(
+        name=name, base_url=_checked_url(url) if url else "", variable=variable if variable in _KEY_VARIABLES else ""
+    )
     change: dict[str, Any] = {}
     for each in agents:
-        if problem := unfit(each.agent, row):
+        if problem := incompatibility(each.agent, row):
             raise Invalid(f"{each.name} uses it: {problem}", "base_url")
         if each.agent.kind in agent_kinds.BASE_URLS:
-            place = change
+            part = change
             for key in each.path.split(".", 1):
-                place = place.setdefault(key, {})
-            place["env"] = {agent_kinds.BASE_URLS[each.agent.kind]: url or None}
+                part = part.setdefault(key, {})
+            part["env"] = {agent_kinds.BASE_URLS[each.agent.kind]: url or None}
     return change
 
 
 def remove(workspace_id: str, name: str, *, by: Caller) -> None:
-    """Raises NotFound, and Invalid while an agent of the config names it."""
+    """Remove a credential. Raises NotFound, and Invalid while an agent of the config names it."""
     if not is_sealable(name, model_access.MAX_CHARS):
         raise NotFound("Credential not found")
     with transaction.atomic():
@@ -131,14 +132,14 @@ def remove(workspace_id: str, name: str, *, by: Caller) -> None:
         deleted, _ = Credential.objects.filter(workspace_id=workspace_id, name=name).delete()
         if not deleted:
             raise NotFound("Credential not found")
-        if name not in in_use(config, circuit_breaker.secret_names(workspace_id)):
+        if name not in agent_names(config, circuit_breaker.secret_names(workspace_id)):
             ProviderBreaker.objects.filter(workspace_id=workspace_id, credential=name).delete()
         activity.record(workspace_id, events.CredentialRemoved(name=name), by=by, object_id=workspace_id)
     _changed(workspace_id)
 
 
 def recount_months(workspace_id: str) -> None:
-    """After corrections in the ledger. One statement where no credential has a limit for a month."""
+    """Recompute the months after corrections in the ledger. One statement without a monthly limit."""
     if not months.are_counted(workspace_id):
         return
     with transaction.atomic():
@@ -148,7 +149,7 @@ def recount_months(workspace_id: str) -> None:
 
 
 def named_agents(config: Config) -> Iterator[NamedAgent]:
-    """Each agent that the workspace may start."""
+    """The agents of a config, those of its roles last."""
     for name, agent in config.by_name.items():
         yield NamedAgent(f"agents.{name}" if name else "agent", name or DEFAULT, name, agent)
     for role, agent in config.agents_of_roles.items():
@@ -156,26 +157,26 @@ def named_agents(config: Config) -> Iterator[NamedAgent]:
 
 
 def users(config: Config, name: str) -> list[NamedAgent]:
-    """The agents that name this credential."""
+    """The agents with this name in their `credential`."""
     return [each for each in named_agents(config) if each.agent.credential == name]
 
 
-def in_use(config: Config, secrets: Iterable[str]) -> dict[str, list[str]]:
-    """By credential: the names of its agents, also of those that derive it from a variable or a login. `secrets`: their names."""
-    known = frozenset(secrets)
+def agent_names(config: Config, secret_names: Iterable[str]) -> dict[str, list[str]]:
+    """The names of the agents by credential, also by those of variables and logins."""
+    known = frozenset(secret_names)
     names: dict[str, list[str]] = {}
     for each in named_agents(config):
         names.setdefault(model_access.credential(each.agent, each.part, config, known), []).append(each.name)
     return names
 
 
-def is_own(name: str) -> bool:
-    """True for a name that an admin gives: it may have a key. The others are those of a variable or a login."""
-    return bool(re.fullmatch(LABEL, name)) and name not in _OF_PROGRAMS
+def is_named_by_admin(name: str) -> bool:
+    """True for an admin's own name, which may have a key; False for a variable or a login."""
+    return bool(re.fullmatch(LABEL, name)) and name not in _KEY_VARIABLES
 
 
 def refuse_unknown(workspace_id: str, config: Config) -> None:
-    """Raises Invalid for an agent whose credential does not exist or does not fit it."""
+    """Raises Invalid for an agent with a missing or an incompatible credential."""
     naming = [each for each in named_agents(config) if each.agent.credential is not None]
     if not naming:
         return
@@ -183,64 +184,63 @@ def refuse_unknown(workspace_id: str, config: Config) -> None:
     for each in naming:
         name = each.agent.credential or ""
         if name not in rows:
-            known = ", ".join(sorted(filter(is_own, rows))) or "none"
+            known = ", ".join(sorted(filter(is_named_by_admin, rows))) or "none"
             raise Invalid(f"There is no credential {name!r}: add it first. There are: {known}", f"{each.path}.credential")
-        if problem := unfit(each.agent, rows[name]):
+        if problem := incompatibility(each.agent, rows[name]):
             raise Invalid(problem, f"{each.path}.credential")
 
 
-def unfit(agent: Agent, row: Credential) -> str:
-    """The reason why a credential cannot serve an agent; empty: it can."""
+def incompatibility(agent: Agent, row: Credential) -> str:
+    """The incompatibility of a credential with an agent, as a sentence, or ""."""
     title, variable = agent_kinds.OF_CONFIG.get(agent.kind) or agent_kinds.title(agent.kind), variable_for(row, agent)
     if row.sealed is not None and not variable:
         return f"{title} has no usual variable for a key: set the variable of the credential {row.name}"
     if row.base_url and agent.kind not in agent_kinds.BASE_URLS:
         return f"{title} takes no base URL from a credential: write it in the agent's env or settings"
-    if row.base_url and agent.kind in agent_kinds.OPENAI_ALONE and variable in _OF_PROGRAMS - {"OPENAI_API_KEY"}:
+    if row.base_url and agent.kind in agent_kinds.OPENAI_ALONE and variable in _KEY_VARIABLES - {"OPENAI_API_KEY"}:
         return f"{title} takes a base URL for OPENAI_API_KEY alone, and its key is in {variable}"
     return ""
 
 
 def variable_for(row: Credential, agent: Agent) -> str:
-    """The variable under which an agent gets the key; empty: it has no usual one."""
+    """The agent's variable for the key; empty: its program has none."""
     return row.variable or next(iter(model_access.variables(agent)), "")
 
 
-def served(workspace_id: str, agent: Agent, secrets: Mapping[str, str]) -> Served:
-    """An agent with its env, the secrets, and what its credential has in place of other keys and addresses. With such a key it uses no login.
-    Raises Sealed, and ValueError where the credential is gone."""
+def resolve(workspace_id: str, agent: Agent, secrets: Mapping[str, str]) -> ResolvedAgent:
+    """Resolve an agent's environment: its env, the secrets, and the credential in place of other keys and base URLs. Raises Sealed, and ValueError without the credential."""
     env = {**agent.env, **secrets}
     row = _row_of(workspace_id, agent)
     if row is None:
-        return Served(agent, env)
-    if problem := unfit(agent, row):
+        return ResolvedAgent(agent, env)
+    if problem := incompatibility(agent, row):
         raise ValueError(problem)
     if row.base_url:
-        env = _without(env, _ADDRESSES) | {agent_kinds.BASE_URLS[agent.kind]: row.base_url}
+        env = _without(env, _BASE_URL_VARIABLES) | {agent_kinds.BASE_URLS[agent.kind]: row.base_url}
     if row.sealed is None:
-        return Served(agent, env)
+        return ResolvedAgent(agent, env)
     variable = variable_for(row, agent)
     env = _without(env, agent_kinds.KEYS.get(agent.kind, ())) | {variable: _key(row.name, bytes(row.sealed or b""))}
-    return Served(agent.model_copy(update={"use_login": False}), env, variable)
+    return ResolvedAgent(agent.model_copy(update={"use_login": False}), env, variable)
 
 
-def trial_names(workspace_id: str, agent: Agent) -> list[str]:
-    """The variables that an agent gets from its credential."""
+def key_variables(workspace_id: str, agent: Agent) -> list[str]:
+    """The variable of an agent's credential, if it has a key."""
     row = _row_of(workspace_id, agent)
     return [variable_for(row, agent)] if row is not None and row.sealed is not None else []
 
 
-def addresses(workspace_id: str, config: Config) -> list[str]:
-    """The base URLs of the credentials that the config's agents name."""
+def base_urls(workspace_id: str, config: Config) -> list[str]:
+    """The base URLs of a config's credentials."""
     names = {agent.credential for agent in config.every_agent} - {None}
     rows = Credential.objects.filter(workspace_id=workspace_id, name__in=names).exclude(base_url="") if names else []
     return sorted(row.base_url for row in rows)
 
 
-def keys(sealed: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    """For a mask: all keys that this server can unseal, from the names of credentials and their sealed keys."""
+def unsealed_keys(sealed_by_name: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """The keys for a mask, without those of another MUSTER_SECRET_KEY."""
     values = {}
-    for name, key in sealed:
+    for name, key in sealed_by_name:
         try:
             values[_masked_as(name)] = _key(name, key)
         except Sealed:
@@ -249,7 +249,7 @@ def keys(sealed: Iterable[tuple[str, bytes]]) -> dict[str, str]:
 
 
 def window_title(window: str) -> str:
-    """A key of `stop_at` inside a sentence: "5-hour window", "month"."""
+    """A key of `stop_at` within a sentence: "5-hour window", "month"."""
     return windows.title(window) if window == windows.OF_MONTH or _WINDOW.fullmatch(window) else window
 
 
@@ -271,7 +271,7 @@ def _key(name: str, sealed: bytes) -> str:
         value = unseal(sealed, purpose=PURPOSE)
     except Sealed:
         raise Sealed(f"The key of the credential {name} was sealed with another MUSTER_SECRET_KEY: set it again") from None
-    Mask({_masked_as(name): value})  # known from now on, also where nobody says whose text it is
+    Mask({_masked_as(name): value})  # registers the key: later masks without an owner hide it too
     return value
 
 
@@ -280,14 +280,14 @@ def _masked_as(name: str) -> str:
 
 
 def _roles(workspace_id: str, config: Config, name: str) -> set[str]:
-    """The roles whose agents use this credential, as `model_access` takes them."""
+    """The roles of a credential's agents, by their `model_access` names."""
     secrets = circuit_breaker.secret_names(workspace_id)
     parts = {_PARTS.get(key, key): role for key, role in config.roles.items()}
     return {part for part, role in parts.items() if model_access.of_role(role, part, config, secrets).credential == name}
 
 
 def _locked_config(workspace_id: str) -> Config:
-    """The config, which nobody changes until the transaction ends: what its agents name stays true."""
+    """The config, locked until the transaction ends: otherwise an agent could take the credential meanwhile."""
     return configuration.load(Executor.objects.select_for_update().get(pk=workspace_id).config)
 
 
@@ -297,22 +297,22 @@ def _changed(workspace_id: str) -> None:
 
 
 def _refuse_name(name: str, change: Mapping[str, Any], config: Config, workspace_id: str, *, is_known: bool) -> None:
-    if is_own(name):
+    if is_named_by_admin(name):
         return
-    if not is_known and name not in in_use(config, circuit_breaker.secret_names(workspace_id)):
+    if not is_known and name not in agent_names(config, circuit_breaker.secret_names(workspace_id)):
         problem = (
             "is a variable that no agent uses"
-            if name in _OF_PROGRAMS
+            if name in _KEY_VARIABLES
             else "is not a name for a credential: use at most 63 letters, digits, `.`, `_` and `-`, such as team-plan"
         )
         raise Invalid(f"{name[:40]!r} {problem}", "name")
-    if own := [key for key in _SERVING if change.get(key) is not None]:
+    if own := [key for key in _CONNECTION if change.get(key) is not None]:
         problem = f"{name} has what is set as a secret, in env or by a login: add a credential with another name for a {own[0]}"
         raise Invalid(problem, own[0])
 
 
 def _apply(row: Credential, change: Mapping[str, Any]) -> None:
-    """Raises Invalid for a value that does not fit."""
+    """Set the fields of a row. Raises Invalid."""
     if "key" in change:
         row.sealed = None if change["key"] is None else seal(_checked_key(change["key"]), purpose=PURPOSE)
     if "variable" in change:

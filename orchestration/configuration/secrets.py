@@ -46,8 +46,8 @@ def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
 
 
 def remove(workspace_id: str, name: str, *, by: Caller) -> None:
-    """Raises NotFound."""
-    if not credentials.VARIABLE.fullmatch(name):  # PostgreSQL takes no NUL
+    """Remove a secret. Raises NotFound."""
+    if not credentials.VARIABLE.fullmatch(name):  # PostgreSQL refuses NUL in a query
         raise NotFound("Secret not found")
     with transaction.atomic():
         deleted, _ = Secret.objects.filter(workspace_id=workspace_id, name=name).delete()
@@ -58,23 +58,23 @@ def remove(workspace_id: str, name: str, *, by: Caller) -> None:
 
 
 def for_agents(workspace_id: str, *, without: Collection[str] = ()) -> dict[str, str]:
-    """Name to value, for an agent's environment. `without`: these stay sealed. Raises Sealed."""
+    """The secrets for an agent's environment. Those of `without` stay encrypted. Raises Sealed."""
     return {name: value for name, value in _unsealed(workspace_id, without=without).items() if name not in MUSTERS_OWN}
 
 
-def served(workspace_id: str, agent: Agent) -> credentials.Served:
-    """An agent with its whole environment, as a session of the workspace gives it. Raises Sealed, and ValueError where its credential is gone."""
-    return credentials.served(workspace_id, agent, for_agents(workspace_id))
+def resolve(workspace_id: str, agent: Agent) -> credentials.ResolvedAgent:
+    """Resolve an agent's environment in a workspace. Raises Sealed, and ValueError without its credential."""
+    return credentials.resolve(workspace_id, agent, for_agents(workspace_id))
 
 
 def names(workspace_id: str) -> list[str]:
-    """The names of the secrets that agents get."""
+    """The names of the agents' secrets."""
     rows = Secret.objects.filter(workspace_id=workspace_id).exclude(name__in=MUSTERS_OWN)
     return list(rows.order_by("name").values_list("name", flat=True))
 
 
 def own(workspace_id: str, name: str) -> str:
-    """The value of one of MUSTERS_OWN; empty where it is not set. Raises Sealed."""
+    """The value of one of MUSTERS_OWN, or "". Raises Sealed."""
     return _unsealed(workspace_id, name).get(name, "")
 
 
@@ -86,16 +86,15 @@ def _unsealed(workspace_id: str, *names: str, without: Collection[str] = ()) -> 
             values[row.name] = unseal(row.sealed, purpose=PURPOSE)
         except Sealed:
             raise Sealed(f"The secret {row.name} was sealed with another MUSTER_SECRET_KEY: set it again") from None
-    Mask(values)  # known from now on, also where nobody says whose text it is
+    Mask(values)  # registers them: later masks without an owner hide them too
     return values
 
 
 def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
-    """The mask of a workspace: its secrets, the keys of its credentials, the password of its repository's address, and values in its agents' env
-    whose names look like secrets."""
+    """The mask of a workspace: its secrets, its credentials' keys, the password in its repository's URL, and values of secret-like names in `env`."""
     rows = list(Workspace.objects.filter(pk=workspace_id).values_list("origin", "credentials__name", "credentials__sealed"))
     origin = rows[0][0] if rows else ""
-    keys = credentials.keys((name, bytes(sealed)) for _, name, sealed in rows if sealed is not None)
+    keys = credentials.unsealed_keys((name, bytes(sealed)) for _, name, sealed in rows if sealed is not None)
     others = {**masking.of_url(origin, "of the repository"), **keys}
     try:
         return Mask({**others, **_unsealed(workspace_id)}, env)

@@ -134,17 +134,17 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
     return config
 
 
-def set_address(workspace: Workspace, credential: str, url: str, *, by: Caller) -> None:
+def set_base_url(workspace: Workspace, credential: str, url: str, *, by: Caller) -> None:
     """Give the agents that use a credential this base URL; empty: the provider's own. A credential with a key of its own has its address too; of
     a secret, a variable or a login it is in the env of its agents. Raises Invalid."""
-    if credentials.is_own(credential):
+    if credentials.is_named_by_admin(credential):
         credentials.put(workspace.pk, credential, {"base_url": url or None}, by=by)
         return
     config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
-    agents = credentials.addressed(config, circuit_breaker.secret_names(workspace.pk), credential)
+    agents = credentials.derived_users(config, circuit_breaker.secret_names(workspace.pk), credential)
     if not agents:
         raise Invalid(f"No agent uses {credential[:40]}: reload the page", "name")
-    configure(workspace, credentials.address_change(agents, credential, url), by=by)
+    configure(workspace, credentials.base_url_change(agents, credential, url), by=by)
 
 
 def _follow(workspace: Workspace, keys: Collection[str], config: configuration.Config) -> None:

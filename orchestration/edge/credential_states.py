@@ -43,7 +43,7 @@ class CredentialState:
 
     @property
     def is_own(self) -> bool:
-        return credentials.is_own(self.row.name)
+        return credentials.is_named_by_admin(self.row.name)
 
     @property
     def may_be_retried(self) -> bool:
@@ -69,7 +69,7 @@ def of_executor(executor: Executor) -> list[CredentialState]:
     """By name, those in use first. Four queries."""
     config = configuration.load(executor.config)
     secrets = circuit_breaker.secret_names(executor.pk)
-    used = credentials.in_use(config, secrets)
+    used = credentials.agent_names(config, secrets)
     rows = {row.name: row for row in Credential.objects.filter(workspace_id=executor.pk)}
     open_ones: defaultdict[str, list[ProviderBreaker]] = defaultdict(list)
     for breaker in [*circuit_breaker.breakers(executor.pk), *agent_states.used_up(rows.values())]:
@@ -81,7 +81,7 @@ def of_executor(executor: Executor) -> list[CredentialState]:
             rows.get(name) or Credential(workspace_id=executor.pk, name=name),
             used.get(name, []),
             open_ones.get(name, []),
-            credentials.address(credentials.addressed(config, secrets, name)),
+            credentials.base_url(credentials.derived_users(config, secrets, name)),
         )
         for name in names
     ]

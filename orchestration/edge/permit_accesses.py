@@ -12,7 +12,7 @@ from budget.models import Category, GatewayAccess, Hold
 from orchestration import configuration
 from orchestration.configuration import Config, credentials, secrets
 from orchestration.configuration.config import agent_kinds
-from orchestration.configuration.gateway_use import DEFAULTS, KeyAt
+from orchestration.configuration.gateway_use import DEFAULT_BASE_URLS, KeySource
 from orchestration.gateway import tokens
 from orchestration.models import Credential, Executor
 from workspaces.errors import Invalid
@@ -36,14 +36,14 @@ class Key:
     """`address`: empty for the provider's own. `problem`: why the gateway cannot send with it, to follow its name; empty: it can."""
 
     name: str
-    at: KeyAt
+    at: KeySource
     address: str = ""
     problem: str = ""
 
     @property
     def upstreams(self) -> dict[str, dict[str, Any]]:
         return {
-            api: {"base_url": self.address or DEFAULTS[api], "key": self.at.reference, "credential": self.name}
+            api: {"base_url": self.address or DEFAULT_BASE_URLS[api], "key": self.at.reference, "credential": self.name}
             for api in APIS[self.at.variable][0]
         }
 
@@ -101,13 +101,13 @@ def _keys(workspace_id: str, config: Config) -> Iterator[Key]:
     rows = {row.name: row for row in Credential.objects.filter(workspace_id=workspace_id).order_by("name")}
     for row in rows.values():
         if row.sealed is not None:
-            yield Key(row.name, KeyAt(row.variable, credential=row.name), row.base_url, _problem(row))
+            yield Key(row.name, KeySource(row.variable, credential=row.name), row.base_url, _problem(row))
     for name in secrets.names(workspace_id):
         known = rows.get(name)
         if name not in APIS or (known is not None and known.sealed is not None):
             continue
         address = (known.base_url if known is not None else "") or _address(config, name)
-        yield Key(name, KeyAt(name, secret=name), address, _problem(known) if known is not None and _is_plan(known) else "")
+        yield Key(name, KeySource(name, secret=name), address, _problem(known) if known is not None and _is_plan(known) else "")
 
 
 def _is_plan(row: Credential) -> bool:

@@ -201,7 +201,7 @@ def _min_judge(config: configuration.Config) -> int:
     return max(
         (
             review_money.MIN_LIMIT
-            if gateway_use.may_pass(config, judge.acting_agent, has_gateway=bool(settings.GATEWAY_URL))
+            if gateway_use.may_use(config, judge.acting_agent, has_gateway=bool(settings.GATEWAY_URL))
             else configuration.micro(judge.round_usd)
             for judge in config.required_judges.values()
         ),

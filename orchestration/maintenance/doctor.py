@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from orchestration import configuration
 from orchestration.configuration import credentials
-from orchestration.configuration.gateway_use import ALL_KEYS, use_of
+from orchestration.configuration.gateway_use import ALL_KEYS, setup_of
 from orchestration.executor import stats
 from orchestration.git import command as git
 from orchestration.git.command import GitError
@@ -189,7 +189,7 @@ def _past_the_gateway(workspace: Workspace) -> Finding:
     if config.gateway == "off":
         return Finding(subject, "off in the workspace's config")
     uses = {
-        named.name: use_of(named.agent, gateway_access.keys_of(workspace.pk, named.agent, named.path))
+        named.name: setup_of(named.agent, gateway_access.keys_of(workspace.pk, named.agent, named.path))
         for named in credentials.named_agents(config)
     }
     past = [f"{name} goes past it ({reason})" for name, reason in uses.items() if isinstance(reason, str)]

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from orchestration import configuration
 from orchestration.configuration import Agent, secrets
 from orchestration.configuration.config import agent_kinds
-from orchestration.configuration.credentials import Served
+from orchestration.configuration.credentials import ResolvedAgent
 from orchestration.messaging import wake_ups
 from orchestration.models import AgentCheck, Executor, Worker
 from orchestration.sessions import sandbox
@@ -67,16 +67,16 @@ def check(workspace_id: str) -> tuple[bool, str]:
     workspace = Workspace.objects.get(pk=workspace_id)
     try:
         sandboxes = sandbox.for_workspace(config, workspace, place="check", programs=agents.binaries(config))
-        served = [secrets.served(workspace_id, agent) for agent in config.every_agent]
-        results = [_checked(each, sandboxes, workspace) for each in served]
+        resolved = [secrets.resolve(workspace_id, agent) for agent in config.every_agent]
+        results = [_checked(each, sandboxes, workspace) for each in resolved]
     except (Sealed, HostFault) as problem:
         return False, f"{problem}."
     bad = [message for ok, message in results if not ok]
     return not bad, " ".join(dict.fromkeys([*(bad or [message for _, message in results]), sandboxes.decision.sentence]))
 
 
-def _checked(served: Served, sandboxes: Sandboxes, workspace: Workspace) -> tuple[bool, str]:
-    agent, variables, own_key = served
+def _checked(resolved: ResolvedAgent, sandboxes: Sandboxes, workspace: Workspace) -> tuple[bool, str]:
+    agent, variables, own_key = resolved
     traits, title = agents.for_kind(agent.kind).TRAITS, agent_kinds.title(agent.kind)
     if not traits.binary:
         ok, message = _checked_command(agent, variables, sandboxes)

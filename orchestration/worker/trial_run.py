@@ -116,7 +116,7 @@ def _variables(agent: Agent, workspace: Workspace, folder: Path, seen: Path) -> 
     (folder / SPEC).write_text(json.dumps({"id": "trial", "content": NOTHING_TO_DO, "spec": {}}))
     return {
         **agent.env,
-        **dict.fromkeys([*secrets.names(workspace.pk), *credentials.trial_names(workspace.pk, agent)], "trial"),
+        **dict.fromkeys([*secrets.names(workspace.pk), *credentials.key_variables(workspace.pk, agent)], "trial"),
         "MUSTER_TRIAL": "1",
         "MUSTER_WORKSPACE_ID": workspace.pk,
         "MUSTER_PHASE": "implementation",

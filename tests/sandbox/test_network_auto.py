@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration import configuration
-from orchestration.configuration.gateway_use import Use
+from orchestration.configuration.gateway_use import GatewaySetup
 from orchestration.models import Round
 from orchestration.sessions.sandbox import Decision, network, network_sentence, of_workspace
 from orchestration.sessions.sandbox.deciding import network_of
@@ -34,7 +34,7 @@ def ask(tmp_path: Path) -> str:
 def behind(monkeypatch: pytest.MonkeyPatch, settings: Any, port: int) -> str:
     """Each agent passes through the gateway, as one with a key does; the address of the gateway."""
     settings.GATEWAY_URL = f"http://127.0.0.1:{port}"
-    monkeypatch.setattr(gateway_access, "use", lambda *_: Use(PROVIDER, ("KEY",), {"ANTHROPIC_BASE_URL": ""}))
+    monkeypatch.setattr(gateway_access, "setup", lambda *_: GatewaySetup(PROVIDER, ("KEY",), {"ANTHROPIC_BASE_URL": ""}))
     return str(settings.GATEWAY_URL)
 
 

@@ -182,7 +182,7 @@ def for_workspace(config: Config, workspace: Workspace, *, place: str, programs:
     needs_probe = "none" not in (config.sandbox.mode, settings.SANDBOX) or config.sandbox.required
     probe = sandbox_probe.probe() if needs_probe or settings.SANDBOX == "bubblewrap" else sandbox_probe.Probe(problem="not tried")
     decision = decide(of_workspace(config, has_gateway=bool(settings.GATEWAY_URL)), cast(Mode, settings.SANDBOX), probe)
-    addresses = credentials.addresses(workspace.pk, config) if config.sandbox.network == "proxy" else ()
+    addresses = credentials.base_urls(workspace.pk, config) if config.sandbox.network == "proxy" else ()
     return Sandboxes(config, workspace, decision, place, tuple(programs), tuple(addresses))
 
 

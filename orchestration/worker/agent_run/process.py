@@ -189,7 +189,7 @@ def _started(given: Invocation, served: Served, task: Task, launch: Launch) -> S
     """Its environment and confinement. The log gets a line about its network, where processes differ in that."""
     name = f"{agent_kinds.title(task.agent.kind)} ({task.role})"
     if sentence := network_sentence(
-        given.context.bench.sandboxes.decision, name, behind_gateway=bool(served.access), past=served.past
+        given.context.bench.sandboxes.decision, name, behind_gateway=bool(served.access), past=served.bypass_reason
     ):
         given.context.writer.add("muster", sentence)
     return given.context.bench.sandboxes.start(

@@ -92,7 +92,7 @@ class LanderRunner:
             return sandbox.check_start(argv, process.ended)
 
     def _environment(self) -> dict[str, str]:
-        env = session_dir.inherited() | gateway_use.of_checks(self.lease.bench.config, has_gateway=bool(settings.GATEWAY_URL))
+        env = session_dir.inherited() | gateway_use.check_env(self.lease.bench.config, has_gateway=bool(settings.GATEWAY_URL))
         env |= {
             "MUSTER_WORKSPACE_ID": self.lease.workspace_id,
             "MUSTER_PHASE": "verification",

@@ -134,7 +134,7 @@ def _request(context: RoundContext, role: Role) -> _Request:
 
 
 def _is_in_gateway(context: RoundContext, agent: Agent, role: Role) -> bool:
-    return not isinstance(gateway_access.use(context.session, agent, role), str)
+    return not isinstance(gateway_access.setup(context.session, agent, role), str)
 
 
 def _unpaid(money: JudgeMoney) -> Facts:

@@ -60,7 +60,7 @@ class SessionRunner:
         on_line: OnLine | None = None,
     ) -> Ended:
         context, bench = self.context, self.context.bench
-        extra = gateway_use.of_checks(bench.config, has_gateway=bool(settings.GATEWAY_URL))
+        extra = gateway_use.check_env(bench.config, has_gateway=bool(settings.GATEWAY_URL))
         env = session_dir.environment(context.session, bench.directory, phase=phase, extra=extra)
         if not self.with_entry:
             env = {name: value for name, value in env.items() if name not in OF_ENTRY}

@@ -38,7 +38,7 @@ def test_an_admin_adds_a_credential_and_no_page_shows_its_key(ana: Client, vera:
     assert save(ana, workspace) == 303
     row = Credential.objects.get()
     assert (row.name, row.billing, row.stop_at) == ("team-plan", "plan", {"pct_5h": 80, "usd_month": 12.5})
-    served = secrets.served(workspace.pk, Agent(kind="claude_code", credential="team-plan"))
+    served = secrets.resolve(workspace.pk, Agent(kind="claude_code", credential="team-plan"))
     assert served.env == {"ANTHROPIC_API_KEY": KEY}
     for client in (ana, vera):
         seen = text_of(client, page_of(workspace))

@@ -28,7 +28,7 @@ def put(workspace: Workspace, name: str = "team-plan", **change: Any) -> Credent
 
 
 def env_of(workspace: Workspace, **agent: Any) -> dict[str, str]:
-    return secrets.served(workspace.pk, Agent.model_validate(agent)).env
+    return secrets.resolve(workspace.pk, Agent.model_validate(agent)).env
 
 
 def test_a_key_is_stored_encrypted_and_reaches_the_agent_that_names_its_credential(shop: Workspace) -> None:
@@ -43,16 +43,16 @@ def test_an_agent_gets_the_key_of_its_credential_and_no_other_key_of_its_program
         secrets.put(shop.pk, name, f"of-{name}", by=ANA)
     put(shop, key=KEY, variable="CLAUDE_CODE_OAUTH_TOKEN")
     put(shop, "other", key="sk-of-the-other")
-    served = secrets.served(shop.pk, Agent.model_validate(CLAUDE | {"env": {"X": "1", "ANTHROPIC_API_KEY": "old"}}))
-    assert served.env == {"X": "1", "NPM_TOKEN": "of-NPM_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN": KEY}
-    assert (served.agent.use_login, served.key) == (False, "CLAUDE_CODE_OAUTH_TOKEN")
+    resolved = secrets.resolve(shop.pk, Agent.model_validate(CLAUDE | {"env": {"X": "1", "ANTHROPIC_API_KEY": "old"}}))
+    assert resolved.env == {"X": "1", "NPM_TOKEN": "of-NPM_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN": KEY}
+    assert (resolved.agent.use_login, resolved.key_variable) == (False, "CLAUDE_CODE_OAUTH_TOKEN")
 
 
 def test_a_credential_without_a_key_leaves_the_secret_and_the_login(shop: Workspace) -> None:
     secrets.put(shop.pk, "ANTHROPIC_API_KEY", "sk-secret", by=ANA)
     put(shop, billing="plan")
-    served = secrets.served(shop.pk, Agent.model_validate(CLAUDE))
-    assert (served.env, served.agent.use_login, served.key) == ({"ANTHROPIC_API_KEY": "sk-secret"}, True, "")
+    resolved = secrets.resolve(shop.pk, Agent.model_validate(CLAUDE))
+    assert (resolved.env, resolved.agent.use_login, resolved.key_variable) == ({"ANTHROPIC_API_KEY": "sk-secret"}, True, "")
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_what_a_credential_has_and_its_agent_cannot_take_is_refused_from_both_si
 def test_a_command_gets_the_key_under_the_credentials_variable(shop: Workspace) -> None:
     put(shop, key=KEY, variable="MY_KEY")
     assert env_of(shop, kind="command", command="true", credential="team-plan") == {"MY_KEY": KEY}
-    assert credentials.trial_names(shop.pk, Agent(credential="team-plan")) == ["MY_KEY"]
-    assert credentials.trial_names(shop.pk, Agent()) == []
+    assert credentials.key_variables(shop.pk, Agent(credential="team-plan")) == ["MY_KEY"]
+    assert credentials.key_variables(shop.pk, Agent()) == []
 
 
 @pytest.mark.parametrize("at", ["agent", "agents.cheap", "interceptor.agent", "verifier.agent", "planner.agent", "orchestrator.agent"])  # fmt: skip
@@ -289,7 +289,7 @@ def test_the_agents_of_each_credential_are_those_that_name_it_or_derive_it() -> 
             "expander": {"agent": {}},
         }
     )
-    assert credentials.in_use(config, ["OPENAI_API_KEY"]) == {
+    assert credentials.agent_names(config, ["OPENAI_API_KEY"]) == {
         "team-plan": ["default"],
         "OPENAI_API_KEY": ["cheap", "verifier"],
         "command expand": ["expander"],

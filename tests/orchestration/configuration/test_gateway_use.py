@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.configuration import Agent
 from orchestration.configuration.config.workspace import Config
-from orchestration.configuration.gateway_use import DEFAULTS, Keys, Use, of_checks, use_of
+from orchestration.configuration.gateway_use import DEFAULT_BASE_URLS, AvailableKeys, GatewaySetup, check_env, setup_of
 
 URL, TOKEN = "http://127.0.0.1:9", "muster-token"
 
@@ -15,14 +15,14 @@ def agent(kind: str, **more: Any) -> Agent:
     return Agent.model_validate({"kind": kind, **more})
 
 
-def keys(*secrets: str, env: dict[str, str] | None = None, **more: Any) -> Keys:
-    return Keys(env or {}, "agent", secrets, **more)
+def keys(*secrets: str, env: dict[str, str] | None = None, **more: Any) -> AvailableKeys:
+    return AvailableKeys(env or {}, "agent", secrets, **more)
 
 
-def used(agent: Agent, keys: Keys) -> Use:
-    use = use_of(agent, keys)
-    assert isinstance(use, Use), use
-    return use
+def setup_behind_gateway(agent: Agent, keys: AvailableKeys) -> GatewaySetup:
+    setup = setup_of(agent, keys)
+    assert isinstance(setup, GatewaySetup), setup
+    return setup
 
 
 SERVED = [
@@ -47,29 +47,33 @@ SERVED = [
 
 @pytest.mark.parametrize(("kind", "secret", "api", "env"), SERVED)
 def test_a_program_with_a_key_gets_an_address_and_a_token(kind: str, secret: str, api: str, env: dict[str, str]) -> None:
-    use = used(agent(kind), keys(secret))
-    assert use.upstreams[api] == {"base_url": DEFAULTS[api], "key": {"variable": secret, "secret": secret}, "credential": secret}
-    assert use.env({secret: "sk-real", "OTHER": "1"}, url=URL, token=TOKEN) == {"OTHER": "1", **env}
+    setup = setup_behind_gateway(agent(kind), keys(secret))
+    assert setup.upstreams[api] == {
+        "base_url": DEFAULT_BASE_URLS[api],
+        "key": {"variable": secret, "secret": secret},
+        "credential": secret,
+    }
+    assert setup.env({secret: "sk-real", "OTHER": "1"}, url=URL, token=TOKEN) == {"OTHER": "1", **env}
 
 
 def test_no_key_of_any_provider_reaches_the_program() -> None:
     usual = {"ANTHROPIC_API_KEY": "a", "OPENAI_API_KEY": "b", "GEMINI_API_KEY": "c", "OPENROUTER_API_KEY": "d", "PATH": "/bin"}
-    env = used(agent("claude_code"), keys("ANTHROPIC_API_KEY", env=usual)).env(usual, url=URL, token=TOKEN)
+    env = setup_behind_gateway(agent("claude_code"), keys("ANTHROPIC_API_KEY", env=usual)).env(usual, url=URL, token=TOKEN)
     assert not {"a", "b", "c", "d"} & {*env.values()}
 
 
 def test_the_address_of_the_workspace_is_where_requests_go() -> None:
     env = {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": "https://proxy.example/anthropic"}
-    use = used(agent("claude_code", env=env), keys(env=env))
-    assert use.upstreams["anthropic"]["base_url"] == "https://proxy.example/anthropic"
-    assert use.upstreams["anthropic"]["key"] == {"variable": "ANTHROPIC_API_KEY", "agent": "agent"}
-    assert use.env(env, url=URL, token=TOKEN)["ANTHROPIC_BASE_URL"] == URL
+    setup = setup_behind_gateway(agent("claude_code", env=env), keys(env=env))
+    assert setup.upstreams["anthropic"]["base_url"] == "https://proxy.example/anthropic"
+    assert setup.upstreams["anthropic"]["key"] == {"variable": "ANTHROPIC_API_KEY", "agent": "agent"}
+    assert setup.env(env, url=URL, token=TOKEN)["ANTHROPIC_BASE_URL"] == URL
 
 
 def test_a_credential_of_its_own_wins_over_all_other_keys() -> None:
-    known = keys("OPENAI_API_KEY", credential="team", variable="OPENAI_API_KEY", address="https://vllm.example/v1")
-    use = used(agent("codex"), known)
-    assert use.upstreams["openai_responses"] == {
+    known = keys("OPENAI_API_KEY", credential="team", variable="OPENAI_API_KEY", base_url="https://vllm.example/v1")
+    setup = setup_behind_gateway(agent("codex"), known)
+    assert setup.upstreams["openai_responses"] == {
         "base_url": "https://vllm.example/v1",
         "key": {"variable": "OPENAI_API_KEY", "credential": "team"},
         "credential": "team",
@@ -93,23 +97,23 @@ PAST = [
 
 
 @pytest.mark.parametrize(("who", "known", "reason"), PAST)
-def test_others_go_past_it_for_a_reason(who: Agent, known: Keys, reason: str) -> None:
-    assert use_of(who, known) == reason
+def test_others_go_past_it_for_a_reason(who: Agent, known: AvailableKeys, reason: str) -> None:
+    assert setup_of(who, known) == reason
 
 
 def test_opencode_finds_the_gateway_in_its_settings() -> None:
-    use = used(agent("opencode", model="anthropic/claude-sonnet-4-5"), keys("ANTHROPIC_API_KEY"))
-    assert use.upstreams["anthropic"]["base_url"] == DEFAULTS["anthropic"] + "/v1"
-    settings = use.settings({"theme": "dark"}, url=URL, token=TOKEN)
+    setup = setup_behind_gateway(agent("opencode", model="anthropic/claude-sonnet-4-5"), keys("ANTHROPIC_API_KEY"))
+    assert setup.upstreams["anthropic"]["base_url"] == DEFAULT_BASE_URLS["anthropic"] + "/v1"
+    settings = setup.settings({"theme": "dark"}, url=URL, token=TOKEN)
     assert settings == {"theme": "dark", "provider": {"anthropic": {"options": {"baseURL": f"{URL}/v1", "apiKey": TOKEN}}}}
 
 
 def test_a_provider_in_opencodes_settings_is_replaced_with_its_key() -> None:
     own = {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": "https://my.example/v1", "apiKey": "sk-mine"}, "models": {}}
     given = {"provider": {"mine": own}}
-    use = used(agent("opencode", model="mine/gpt-5", settings=given), keys())
-    assert use.upstreams["openai_chat"]["key"] == {"agent": "agent", "setting": ["provider", "mine", "options", "apiKey"]}
-    changed = use.settings(given, url=URL, token=TOKEN)["provider"]["mine"]
+    setup = setup_behind_gateway(agent("opencode", model="mine/gpt-5", settings=given), keys())
+    assert setup.upstreams["openai_chat"]["key"] == {"agent": "agent", "setting": ["provider", "mine", "options", "apiKey"]}
+    changed = setup.settings(given, url=URL, token=TOKEN)["provider"]["mine"]
     assert changed["options"] == {"baseURL": f"{URL}/v1", "apiKey": TOKEN}
     assert given["provider"]["mine"]["options"]["apiKey"] == "sk-mine"
 
@@ -119,9 +123,9 @@ def test_a_provider_in_the_settings_of_codex_is_replaced() -> None:
         "model_provider": "corp",
         "model_providers": {"corp": {"base_url": "https://corp.example/v1", "env_key": "CORP_KEY"}},
     }
-    use = used(agent("codex", settings=given), keys("CORP_KEY"))
-    assert use.upstreams["openai_responses"]["key"] == {"variable": "CORP_KEY", "secret": "CORP_KEY"}
-    changed = use.settings(given, url=URL, token=TOKEN)["model_providers"]["corp"]
+    setup = setup_behind_gateway(agent("codex", settings=given), keys("CORP_KEY"))
+    assert setup.upstreams["openai_responses"]["key"] == {"variable": "CORP_KEY", "secret": "CORP_KEY"}
+    changed = setup.settings(given, url=URL, token=TOKEN)["model_providers"]["corp"]
     assert changed == {"base_url": f"{URL}/v1", "env_key": "CODEX_API_KEY"}
 
 
@@ -156,19 +160,19 @@ def test_a_key_in_a_variable_that_the_settings_name_reaches_neither_the_program_
     kind: str, settings: dict[str, Any]
 ) -> None:
     usual = {"CORP_KEY": "sk-corp", "SPARE_KEY": "sk-spare", "OPENAI_API_KEY": "sk", "OTHER": "1"}
-    use = used(agent(kind, settings=settings), keys("CORP_KEY"))
-    (upstream,) = use.upstreams.values()
+    setup = setup_behind_gateway(agent(kind, settings=settings), keys("CORP_KEY"))
+    (upstream,) = setup.upstreams.values()
     assert upstream["key"] == {"variable": "CORP_KEY", "secret": "CORP_KEY"}
-    env = use.env(usual, url=URL, token=TOKEN)
+    env = setup.env(usual, url=URL, token=TOKEN)
     assert env == {"OTHER": "1", **({"CODEX_API_KEY": TOKEN} if kind == "codex" else {})}
     config = Config.model_validate({"agent": {"kind": kind, "settings": settings, "env": usual}})
-    assert of_checks(config, has_gateway=True) == {"OTHER": "1"}
+    assert check_env(config, has_gateway=True) == {"OTHER": "1"}
 
 
 def test_checks_get_no_key_of_an_agent_that_the_gateway_serves() -> None:
     env = {"ANTHROPIC_API_KEY": "k", "CI": "1"}
     config = Config.model_validate({"agent": {"kind": "claude_code", "env": env}})
-    assert of_checks(config, has_gateway=True) == {"CI": "1"}
-    assert of_checks(config, has_gateway=False) == env
+    assert check_env(config, has_gateway=True) == {"CI": "1"}
+    assert check_env(config, has_gateway=False) == env
     by_name = Config.model_validate({"agent": {"kind": "claude_code"}, "env": env})
-    assert of_checks(by_name, has_gateway=True) == env
+    assert check_env(by_name, has_gateway=True) == env

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from orchestration.configuration import Agent, Config
 from orchestration.configuration.config import hosts
-from orchestration.configuration.gateway_use import ALL_ADDRESSES
+from orchestration.configuration.gateway_use import BASE_URL_VARIABLES
 
 _ANTHROPIC, _OPENAI, _GOOGLE = "api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com"
 
@@ -40,7 +40,7 @@ def for_config(config: Config, *more: str) -> list[str]:
 def for_served(config: Config, agent: Agent, *more: str) -> list[str]:
     """The same for one agent behind the gateway, with the gateway's address in its settings: nothing that its config names as its provider is
     let through but by `allow`."""
-    return [*config.sandbox.allow, *_named(agent, without=ALL_ADDRESSES), *_own(*more)]
+    return [*config.sandbox.allow, *_named(agent, without=BASE_URL_VARIABLES), *_own(*more)]
 
 
 def _own(*more: str) -> Iterator[str]:
