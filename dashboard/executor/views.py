@@ -235,8 +235,10 @@ def _agent(page_request: PageRequest) -> tuple[bool, str, str]:
     standstill = page_request.agents.standstill
     if standstill:
         return False, standstill.code, standstill.message
-    going_on = ", ".join(state.name for state in page_request.agents.going_on) if page_request.agents.closed else "available"
-    return True, going_on, " ".join(f"{state.name} {state.how}." for state in page_request.agents.closed)
+    available = (
+        ", ".join(state.name for state in page_request.agents.available) if page_request.agents.unavailable else "available"
+    )
+    return True, available, " ".join(f"{state.name} {state.predicate}." for state in page_request.agents.unavailable)
 
 
 def _sandbox(page_request: PageRequest) -> tuple[bool, str, str]:

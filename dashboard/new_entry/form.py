@@ -85,7 +85,7 @@ def from_entry(entry: Entry) -> dict[str, str]:
         "heading": entry.group,
         "labels": ", ".join(entry.requires),
         "agent": entry.agent,
-        "route": routes.written(entry_routes.own(entry)),
+        "route": routes.written(entry_routes.own_route(entry)),
         "priority": Entry.Priority(entry.priority).name.lower(),
         "budget": "",
         "rounds": str(entry.budget_rounds),

@@ -43,7 +43,7 @@ def page(page_request: PageRequest) -> HttpResponse:
         return done(page_request, "Nothing was changed")
     try:
         workspace_setup.configure(
-            page_request.workspace, result.change, by=page_request.caller, seen=form_data.get("seen", "")[:64] or "none"
+            page_request.workspace, result.change, by=page_request.caller, base_version=form_data.get("seen", "")[:64] or "none"
         )
     except Conflict as conflict:
         return _conflict(page_request, conflict, stored, result.change)

@@ -98,7 +98,7 @@ def _shown(state: CredentialState) -> dict[str, Any]:
             }
             for window in state_windows
         ],
-        "problems": [{"breaker": each, "how": agent_states.HOW.get(each.code, "cannot work")} for each in state.breakers],
+        "problems": [{"breaker": each, "how": agent_states.PREDICATES.get(each.code, "cannot work")} for each in state.breakers],
         "inputs": _inputs(state.row.stop_at, [window.name for window in state_windows]),
     }
 

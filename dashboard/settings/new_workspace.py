@@ -105,7 +105,7 @@ def _submit(request: HttpRequest, caller: Caller) -> HttpResponse:
             if clone is None:
                 token = cloning.start(repo, form_data, user_id=request.user.pk or 0)
                 return HttpResponseRedirect(f"{reverse('workspace-new')}?clone={token}", status=SEE_OTHER)
-        path = clone.path if clone else workspace_setup.allowed(repo)
+        path = clone.path if clone else workspace_setup.allowed_path(repo)
         repository = repository_check.inspect(path, form.cleaned_data.get("base_branch") or None)
         if checking or not fits:
             return _page(request, form_data, repository=repository, clone=clone)
@@ -132,7 +132,7 @@ def _create(form_data: dict[str, Any], repository: RepositoryInfo, clone: Clone 
         max_project_spend=form_data["cap"],
         config=config,
         by=caller,
-        cloned=Path(repository.path) if clone else None,
+        clone_path=Path(repository.path) if clone else None,
     )
 
 

@@ -65,7 +65,7 @@ def set_agents(entries: Sequence[Entry], name: str, *, by: Caller, reason: str =
         changed = [row for row in rows if row.agent != agent or row.route]
         for row in changed:
             row.agent, row.route = agent, []
-            entry_routes.begin(row, config)
+            entry_routes.restart(row, config)
         Entry.objects.bulk_update(changed, ["agent", "route", *entry_routes.COLUMNS], batch_size=500)
         Entry.objects.filter(pk__in=[row.pk for row in changed]).update(updated_at=Now())
         event = events.EntryEdited(fields=["agent"])
@@ -131,9 +131,9 @@ def _write_route(row: Entry, change: Change) -> None:
     if change.route is not None:
         row.route = entry_routes.checked(config, change.route)
     if (row.agent, row.route) != before:
-        entry_routes.begin(row, config)
+        entry_routes.restart(row, config)
     else:
-        entry_routes.point(row, config)
+        entry_routes.set_next_agent(row, config)
 
 
 def implement_anew(row: Entry) -> None:

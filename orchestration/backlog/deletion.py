@@ -87,9 +87,9 @@ def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: st
 
 def _point_anew(row: Entry, config: Config) -> None:
     """A config that changed has not been followed by a deleted entry."""
-    if why := entry_routes.lost_agent(row, config):
+    if why := entry_routes.missing_agent(row, config):
         raise Conflict(f"#{row.seq} {row.title}: {why}")
-    entry_routes.point(row, config)
+    entry_routes.set_next_agent(row, config)
     row.save(update_fields=entry_routes.NEXT)
 
 

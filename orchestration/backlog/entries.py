@@ -58,7 +58,7 @@ def add(
             entry.parent, entry.depth = under, under.depth + 1 if under else 0
         for entry, route in zip(created, routes, strict=True):
             entry.route = route
-            entry_routes.point(entry, config)
+            entry_routes.set_next_agent(entry, config)
         for n, entry in enumerate(created if idempotency_key else ()):
             entry.pk = entry.account_id = _id_once(workspace_id, idempotency_key, n)
         dependencies = _resolve(workspace_id, drafts, created)

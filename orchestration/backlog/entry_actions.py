@@ -164,10 +164,10 @@ def _point_anew(rows: Sequence[Entry]) -> None:
     if not rows:
         return
     config = configuration.load(Executor.objects.get(pk=rows[0].workspace_id).config)
-    if refused := [(row, why) for row in rows if (why := entry_routes.lost_agent(row, config))]:
+    if refused := [(row, why) for row in rows if (why := entry_routes.missing_agent(row, config))]:
         raise SomeRefuse(refused)
     for row in rows:
-        entry_routes.point(row, config)
+        entry_routes.set_next_agent(row, config)
     Entry.objects.bulk_update(rows, entry_routes.NEXT, batch_size=500)
 
 

@@ -1,4 +1,4 @@
-"""Asks the workers whether a workspace's agents can work: when it is made, when its agents or secrets change, or when a person asks."""
+"""Requests to workers for a check of a workspace's agents: for a new workspace, changed agents or secrets, or a person."""
 
 from django.db.models import F
 
@@ -7,12 +7,12 @@ from orchestration.models import AgentCheck
 
 
 def request(workspace_id: str) -> None:
-    """A session worker checks soon. Usable within a transaction."""
+    """Request a check by a session worker. Usable within a transaction."""
     AgentCheck.objects.get_or_create(pk=workspace_id)
     AgentCheck.objects.filter(pk=workspace_id).update(due=True, requests=F("requests") + 1)
     wake_ups.request_check()
 
 
 def current(workspace_id: str) -> AgentCheck | None:
-    """The newest check. None: the workspace is older than these checks, and nobody has asked for one."""
+    """The newest check; None: there was none, as in workspaces older than these checks."""
     return AgentCheck.objects.filter(pk=workspace_id).first()

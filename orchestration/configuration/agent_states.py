@@ -1,4 +1,4 @@
-"""The agents of a workspace for pages, the API and `proposals`: each with the circuit breaker that is open for it."""
+"""The agents of a workspace with their open circuit breakers, for pages, the API and `proposals`."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -16,7 +16,7 @@ from orchestration.configuration.config.workspace import Config
 from orchestration.configuration.provider_trouble import ModelAccess
 from orchestration.models import Credential, Executor, ProviderBreaker, Secret
 
-HOW = {
+PREDICATES = {
     "window": "is limited",
     "rate_limited": "is limited",
     "overloaded": "is overloaded",
@@ -27,56 +27,55 @@ HOW = {
     "cli_missing": "is not installed",
     "cli_refused": "does not start",
 }
-"""By the code of a failure: what its agent is or has, inside a sentence."""
+"""Predicates of a sentence about an agent, by the breaker's code."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """`name`: in the config; `interceptor` or `verifier` of those that review. `breaker`: None while it can work. `is_required`: without it
-    nothing starts."""
+    """An agent, and its open breaker."""
 
-    name: str
+    name: str  # in the config, or the reviewer's role
     agent: Agent
     access: ModelAccess
     breaker: ProviderBreaker | None = None
-    is_required: bool = False
+    is_required: bool = False  # nothing starts without it
 
     @property
-    def how(self) -> str:
-        return HOW.get(self.breaker.code, "cannot work") if self.breaker else ""
+    def predicate(self) -> str:
+        return PREDICATES.get(self.breaker.code, "cannot work") if self.breaker else ""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentStates:
-    """`implementing`: those that entries may ask for, the usual one first; `reviewing`: the others of a session."""
+    """The states of a workspace's agents."""
 
-    implementing: list[AgentState]
+    implementing: list[AgentState]  # the default agent first
     reviewing: list[AgentState] = field(default_factory=list)
 
     @property
-    def closed(self) -> list[AgentState]:
+    def unavailable(self) -> list[AgentState]:
         return [state for state in (*self.implementing, *self.reviewing) if state.breaker]
 
     @property
-    def going_on(self) -> list[AgentState]:
+    def available(self) -> list[AgentState]:
         return [] if self.standstill else [state for state in self.implementing if not state.breaker]
 
     @property
     def standstill(self) -> ProviderBreaker | None:
-        """The breaker that lets no agent start: of a required review, or else the first of the implementing ones, where all are closed."""
+        """The breaker of a standstill: a required reviewer's, or the first one if all implementing agents are unavailable."""
         required = next((state.breaker for state in self.reviewing if state.breaker and state.is_required), None)
-        are_closed = all(state.breaker for state in self.implementing)
-        return required or (self.implementing[0].breaker if are_closed else None)
+        all_open = all(state.breaker for state in self.implementing)
+        return required or (self.implementing[0].breaker if all_open else None)
 
 
 def of_executor(executor: Executor) -> AgentStates:
-    """Two queries, and one more where a breaker counts, or a window stops its agents."""
-    rows = circuit_breaker.breakers(executor.pk) + used_up(Credential.objects.filter(workspace_id=executor.pk))
+    """Two queries, and a third if there are breakers."""
+    rows = circuit_breaker.breakers(executor.pk) + window_breakers(Credential.objects.filter(workspace_id=executor.pk))
     return of(configuration.load(executor.config), rows, circuit_breaker.secret_names(executor.pk) if rows else ())
 
 
-def used_up(credentials: Iterable[Credential]) -> list[ProviderBreaker]:
-    """Those of which a window stops its agents, as circuit breakers that close by themselves. They are in no table."""
+def window_breakers(credentials: Iterable[Credential]) -> list[ProviderBreaker]:
+    """The used-up windows of credentials, as unsaved breakers until their resets."""
     at = now()
     rows = []
     for each in credentials:
@@ -96,25 +95,27 @@ def used_up(credentials: Iterable[Credential]) -> list[ProviderBreaker]:
 
 
 def of(config: Config, breakers: Iterable[ProviderBreaker], secrets: Collection[str]) -> AgentStates:
-    open_ones = {ModelAccess(row.credential, row.family): row for row in breakers if row.code}
+    open_breakers = {ModelAccess(row.credential, row.family): row for row in breakers if row.code}
     reviewing = [
-        _state(part.acting_agent, role, model_access.of_role(part, role, config, secrets), open_ones, is_required=part.required)
+        _state(
+            part.acting_agent, role, model_access.of_role(part, role, config, secrets), open_breakers, is_required=part.required
+        )
         for role, part in (("interceptor", config.interceptor), ("verifier", config.verifier))
         if part
     ]
     implementing = [
-        _state(agent, name or DEFAULT, model_access.of_agent(agent, name, config, secrets), open_ones)
+        _state(agent, name or DEFAULT, model_access.of_agent(agent, name, config, secrets), open_breakers)
         for name, agent in config.by_name.items()
     ]
     return AgentStates(implementing, reviewing)
 
 
 def standstills(executors: Iterable[Executor]) -> dict[str, ProviderBreaker]:
-    """By workspace: the breaker that lets no agent start, where there is one. Three queries, whatever their number."""
+    """The standstills by workspace. Three queries for any number."""
     rows: defaultdict[str, list[ProviderBreaker]] = defaultdict(list)
     names: defaultdict[str, set[str]] = defaultdict(set)
     configs = {executor.pk: executor.config for executor in executors}
-    stopping = used_up(Credential.objects.filter(workspace_id__in=configs).exclude(windows={}))
+    stopping = window_breakers(Credential.objects.filter(workspace_id__in=configs).exclude(windows={}))
     for row in [*ProviderBreaker.objects.filter(workspace_id__in=configs).exclude(code=""), *stopping]:
         rows[row.workspace_id].append(row)
     for workspace_id, name in Secret.objects.filter(workspace_id__in=rows).values_list("workspace_id", "name") if rows else ():
@@ -123,26 +124,26 @@ def standstills(executors: Iterable[Executor]) -> dict[str, ProviderBreaker]:
     return {id_: breaker for id_, breaker in standing.items() if breaker}
 
 
-def is_open_for(executor: Executor, proposer: Proposer, role: str) -> bool:
-    """True if a circuit breaker keeps the agent of a run in this role from starting."""
-    rows = circuit_breaker.breakers(executor.pk) + used_up(Credential.objects.filter(workspace_id=executor.pk))
-    open_ones = {ModelAccess(row.credential, row.family): row for row in rows if row.code}
-    if not open_ones:
+def is_unavailable(executor: Executor, proposer: Proposer, role: str) -> bool:
+    """True if the agent of a role has an open breaker."""
+    rows = circuit_breaker.breakers(executor.pk) + window_breakers(Credential.objects.filter(workspace_id=executor.pk))
+    open_breakers = {ModelAccess(row.credential, row.family): row for row in rows if row.code}
+    if not open_breakers:
         return False
     config, secrets = configuration.load(executor.config), circuit_breaker.secret_names(executor.pk)
     access = model_access.of_role(proposer, role, config, secrets)
-    return _state(proposer.acting_agent, role, access, open_ones).breaker is not None
+    return _state(proposer.acting_agent, role, access, open_breakers).breaker is not None
 
 
 def _state(
     agent: Agent,
     name: str,
     access: ModelAccess,
-    open_ones: dict[ModelAccess, ProviderBreaker],
+    open_breakers: dict[ModelAccess, ProviderBreaker],
     *,
     is_required: bool = False,
 ) -> AgentState:
-    mine = [row for needed, row in open_ones.items() if needed in model_access.needed([(agent, access)])]
+    mine = [row for needed, row in open_breakers.items() if needed in model_access.needed([(agent, access)])]
     breaker = max(mine, key=lambda row: row.until or now()) if mine else None
     return AgentState(name, agent, access, breaker, is_required)
 

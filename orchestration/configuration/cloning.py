@@ -1,7 +1,7 @@
-"""Clones a repository that will become a workspace, in the background, while the person waits on a page.
+"""Background clones for new workspaces.
 
-A clone is a folder in the data directory with a note: the person, the form's data, the state. A thread of the web process clones. When that
-process dies, the pid in the note shows it, and the person tries again. Unused clones are removed.
+A clone is a folder in the data directory, with a JSON note: its owner, the form's data, the state. A thread of the web process clones. The pid in the note
+shows a dead process: then the person tries again. Unused clones expire.
 """
 
 import json
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 600
 MAX_AT_ONCE = 4
-KEPT_S = 24 * 3600
+TTL_S = 24 * 3600
 TOKEN = re.compile(r"[0-9a-f]{16}")
 _URL = re.compile(r"^(https?|ssh|git)://|^[^/:\s]+@[^/:\s]+:")
 _PASSWORD = re.compile(r"//[^/@\s]*@")
@@ -34,12 +34,12 @@ _PASSWORD = re.compile(r"//[^/@\s]*@")
 
 @dataclass(frozen=True)
 class Clone:
-    """`state`: cloning, done or failed. `error`: without passwords from the URL."""
+    """A clone in the form for a new workspace."""
 
     token: str
     url: str
-    state: str
-    error: str
+    state: str  # cloning, done or failed
+    error: str  # redacted
     since: float
     form: dict[str, Any]
 
@@ -75,7 +75,7 @@ def start(url: str, form: dict[str, Any], *, user_id: int) -> str:
 
 
 def find(token: str, *, user_id: int) -> Clone:
-    """The state of a clone, for the person who started it. Raises NotFound."""
+    """The state of a person's own clone. Raises NotFound."""
     note = _read(_folder() / f"{token}.json") if TOKEN.fullmatch(token) else {}
     if not note or note["user"] != user_id:
         raise NotFound("There is no such clone")
@@ -86,7 +86,7 @@ def find(token: str, *, user_id: int) -> Clone:
 
 
 def forget(token: str) -> None:
-    """A workspace uses the clone now: delete the note, keep the folder."""
+    """Delete the note, keep the folder: a workspace uses it now."""
     (_folder() / f"{token}.json").unlink(missing_ok=True)
 
 
@@ -123,7 +123,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(token: str, note: dict[str, Any]) -> None:
-    """Atomic, and readable by the server alone: a URL may contain a password."""
+    """Write atomically, with mode 0600: a URL may contain a password."""
     fresh = _folder() / f"{token}.{secrets.token_hex(4)}.new"
     with open(fresh, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         json.dump(note, file)
@@ -131,7 +131,7 @@ def _write(token: str, note: dict[str, Any]) -> None:
 
 
 def _is_cloning(note: dict[str, Any]) -> bool:
-    """True if the clone still runs: one of a dead server counts neither as running nor against MAX_AT_ONCE."""
+    """True if the clone runs. One of a dead process counts as failed, and not against MAX_AT_ONCE."""
     return note.get("state") == "cloning" and _alive(note["pid"]) and time.time() - note["since"] <= TIMEOUT_S + 60
 
 
@@ -140,9 +140,9 @@ def _alive(pid: int) -> bool:
 
 
 def _sweep() -> None:
-    """Remove clones that did not become a workspace within a day."""
+    """Remove expired clones without a workspace."""
     for path in _notes():
-        if time.time() - _read(path).get("since", 0) > KEPT_S:
+        if time.time() - _read(path).get("since", 0) > TTL_S:
             folder = path.with_suffix("")
             if not Workspace.objects.filter(repo=str(folder)).exists():
                 shutil.rmtree(folder, ignore_errors=True)

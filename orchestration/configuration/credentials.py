@@ -80,7 +80,7 @@ def put(workspace_id: str, name: str, change: Mapping[str, Any], *, by: Caller) 
         kind = events.CredentialSet if is_new else events.CredentialReplaced
         activity.record(workspace_id, kind(name=name, keys=sorted(change)), by=by, object_id=workspace_id)
         if change.keys() & set(_CONNECTION):
-            circuit_breaker.recovered(workspace_id)
+            circuit_breaker.half_open(workspace_id)
             agent_checks.request(workspace_id)
     _changed(workspace_id)
     return row

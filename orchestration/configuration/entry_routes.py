@@ -1,4 +1,4 @@
-"""Routes of entries: whose steps they are, and the agent of the next session in the entry's row, where the ready line reads it."""
+"""Routes of entries, and the denormalised agent of the next session in the entry's row for the ready line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ USUAL = (Step(),)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The place of an entry on its route. `rounds`: its completed rounds on this step."""
+class RoutePosition:
+    """An entry's position on its route."""
 
     steps: Sequence[Step]
     step: int = 0
-    rounds: int = 0
+    rounds: int = 0  # completed on this step
 
     @property
     def current(self) -> Step:
@@ -43,8 +43,8 @@ class Place:
 
 
 def steps_of(entry: Entry, config: Config) -> Sequence[Step]:
-    """Its own route, the agent that it asks for, the first route of the config that fits its group, or the workspace's."""
-    if route := own(entry):
+    """The entry's own route, its own agent, the config's first route for its group, or the workspace's route."""
+    if route := own_route(entry):
         return route
     if entry.agent:
         return (Step(agent=entry.agent),)
@@ -55,17 +55,17 @@ def routes_of(config: Config) -> Routes:
     return Routes(config.routes, config.route or ())
 
 
-def own(entry: Entry) -> list[Step]:
+def own_route(entry: Entry) -> list[Step]:
     """The steps of an entry's own route."""
     return [Step.model_validate(step) for step in entry.route]
 
 
-def place_of(entry: Entry, config: Config) -> Place:
-    return Place(steps_of(entry, config), entry.step, max(entry.rounds_completed - entry.step_since, 0))
+def position_of(entry: Entry, config: Config) -> RoutePosition:
+    return RoutePosition(steps_of(entry, config), entry.step, max(entry.rounds_completed - entry.step_since, 0))
 
 
 def checked(config: Config, route: Sequence[Step]) -> list[dict[str, object]]:
-    """The steps as entries keep them. Raises Invalid for a step whose agent the config does not have, or takes no effort."""
+    """The steps in their stored form. Raises Invalid for an unknown agent, and for an effort without support."""
     for n, step in enumerate(route, start=1):
         try:
             config.check_step(step)
@@ -74,52 +74,52 @@ def checked(config: Config, route: Sequence[Step]) -> list[dict[str, object]]:
     return [step.model_dump(exclude_none=True) for step in route]
 
 
-def point(entry: Entry, config: Config) -> None:
-    """Set the agent of the entry's next session, and how many work at once, without saving."""
-    place = place_of(entry, config)
-    entry.next_agent, entry.next_effort = place.agent, place.current.effort or ""
-    entry.next_candidates = place.current.candidates
+def set_next_agent(entry: Entry, config: Config) -> None:
+    """Set the agent of the entry's next session and its candidates, without saving."""
+    position = position_of(entry, config)
+    entry.next_agent, entry.next_effort = position.agent, position.current.effort or ""
+    entry.next_candidates = position.current.candidates
 
 
-def lost_agent(entry: Entry, config: Config) -> str:
-    """A sentence where a config, which may have changed since the entry was done or deleted, lacks an agent that it asks for; empty: it has all."""
+def missing_agent(entry: Entry, config: Config) -> str:
+    """A sentence about a missing agent of the entry, or "". The config may have changed since the entry was done or deleted."""
     lost = next((step.agent for step in steps_of(entry, config) if step.agent not in (DEFAULT, *config.by_name)), "")
     return f"The config has no agent {lost} any more: choose another for the entry, or add it" if lost else ""
 
 
-def begin(entry: Entry, config: Config) -> None:
+def restart(entry: Entry, config: Config) -> None:
     """Put an entry at the first step of its route, without saving."""
     entry.step, entry.step_since, entry.step_reason = 0, entry.rounds_completed, ""
     forget_refusal(entry)
-    point(entry, config)
+    set_next_agent(entry, config)
 
 
-def go_on(entry: Entry, config: Config, reason: str) -> Place:
-    """Put it at the next step of its route, without saving. `reason`: why this one is over. Returns its new place."""
-    step = place_of(entry, config).step
-    entry.step, entry.step_since, entry.step_reason = step + 1, entry.rounds_completed, f"step {step + 1} {reason}"
+def advance(entry: Entry, config: Config, reason_over: str) -> RoutePosition:
+    """Put an entry at the next step of its route, without saving. Returns its new position."""
+    step = position_of(entry, config).step
+    entry.step, entry.step_since, entry.step_reason = step + 1, entry.rounds_completed, f"step {step + 1} {reason_over}"
     forget_refusal(entry)
-    point(entry, config)
-    return place_of(entry, config)
+    set_next_agent(entry, config)
+    return position_of(entry, config)
 
 
-def point_all(workspace_id: str, config: Config) -> None:
-    """Point the entries that follow the routes of a config which has changed. A statement for each group and step."""
+def set_next_agents(workspace_id: str, config: Config) -> None:
+    """Update the entries on a changed config's routes. One statement per group and step."""
     following = Entry.objects.filter(workspace_id=workspace_id, agent="", route=[], deleted_at__isnull=True)
     following = following.exclude(status=Entry.Status.DONE)
     for group, step in list(following.order_by().values_list("group", "step").distinct()):
         entry = Entry(group=group, step=step)
-        point(entry, config)
+        set_next_agent(entry, config)
         columns = {name: getattr(entry, name) for name in NEXT}
         following.filter(group=group, step=step).exclude(**columns).update(**columns)
 
 
 def forget_refusal(entry: Entry) -> None:
-    """Its next request is another one than was refused: another agent's, or about another text. Without saving."""
+    """Clear the refused request, without saving: the next one has another agent or text."""
     for name, value in Entry.NOT_REFUSED.items():
         setattr(entry, name, value)
 
 
 def forget_refusals(workspace_id: str) -> None:
-    """Requests of a whole workspace cost something else from now on, or may."""
+    """Clear the refused requests of a workspace: their cost may have changed."""
     Entry.objects.filter(workspace_id=workspace_id, least_request__gt=0).update(**Entry.NOT_REFUSED)

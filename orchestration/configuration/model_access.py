@@ -1,7 +1,7 @@
-"""Credentials and families of models: a provider limits one of each together. Pure.
+"""Accesses: a credential with a model family, the scope of a provider's limits. Pure.
 
-Limits of the rate and of the plan are kept by providers for one credential and one family; a refused key or an empty account concerns all its
-models. A program that is missing concerns no credential: it is named in place of one.
+A rate or plan limit closes one credential and family. A refused key or an empty account closes all models. A missing program has an access of its own, by
+its name.
 """
 
 import re
@@ -15,28 +15,28 @@ from orchestration.configuration.config.workspace import Config
 from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess
 
 USUAL_MODEL = "usual"
-OF_CREDENTIAL = frozenset({"auth", "quota", "network"})
-OF_PROGRAM = frozenset({"cli_missing", "cli_refused"})
-_ADDRESSES = ("_URL", "_BASE", "_ENDPOINT")
+CREDENTIAL_CODES = frozenset({"auth", "quota", "network"})
+PROGRAM_CODES = frozenset({"cli_missing", "cli_refused"})
+_URL_SUFFIXES = ("_URL", "_BASE", "_ENDPOINT")
 MAX_CHARS = 200
 
 
 def family(model: str | None) -> str:
-    """The family of a model: its name without the provider, the version and the date, as "sonnet" of "anthropic/claude-sonnet-4-5-20250929"."""
+    """The family of a model: its name without provider, version and date. "sonnet" for "anthropic/claude-sonnet-4-5-20250929"."""
     words = re.split(r"[^a-z0-9]+", (model or "").lower().rsplit("/", 1)[-1])
     kept = [word for word in words if re.search(r"[a-z]", word) and word not in ("claude", "latest", "preview")]
     return "-".join(kept)[:100] or USUAL_MODEL
 
 
-def credential(agent: Agent, name: str, config: Config, secrets: Collection[str]) -> str:
-    """The name of the credential that an agent of the config uses: the one that it names, its variable, or the login of its program. Agents with one value in their
-    env have one credential; a secret of the workspace is one, whatever agent uses it. `secrets`: their names."""
+def credential(agent: Agent, name: str, config: Config, secret_names: Collection[str]) -> str:
+    """The name of an agent's credential: its own, its variable, or its program's login. Agents with equal values in their env share one, and so do all agents of a
+    secret."""
     if agent.credential is not None:
         return agent.credential
-    address = _address(agent)
-    at = f" at {_place(address)}" if address else ""
+    address = _base_url(agent)
+    at = f" at {_host_and_path(address)}" if address else ""
     for variable in variables(agent):
-        if variable in secrets:
+        if variable in secret_names:
             return f"{variable}{at}"[:MAX_CHARS]
         if value := agent.env.get(variable):
             owner = next((other for other, its in config.by_name.items() if its.env.get(variable) == value), name)
@@ -47,20 +47,20 @@ def credential(agent: Agent, name: str, config: Config, secrets: Collection[str]
     return f"{whose}{at}"[:MAX_CHARS]
 
 
-def of_agent(agent: Agent, name: str, config: Config, secrets: Collection[str]) -> ModelAccess:
-    return ModelAccess(credential(agent, name, config, secrets), family(agent.model))
+def of_agent(agent: Agent, name: str, config: Config, secret_names: Collection[str]) -> ModelAccess:
+    return ModelAccess(credential(agent, name, config, secret_names), family(agent.model))
 
 
-def of_role(part: AgentRole, role: str, config: Config, secrets: Collection[str]) -> ModelAccess:
-    """The access of a role's agent: a named one has that of its name."""
-    return of_agent(part.acting_agent, part.agent_name or role, config, secrets)
+def of_role(part: AgentRole, role: str, config: Config, secret_names: Collection[str]) -> ModelAccess:
+    """The access of a role's agent, or of the named agent."""
+    return of_agent(part.acting_agent, part.agent_name or role, config, secret_names)
 
 
-def concerned(code: str, access: ModelAccess, agent: Agent) -> ModelAccess:
-    """The access that a failure of this name closes."""
-    if code in OF_PROGRAM:
+def closed_access(code: str, access: ModelAccess, agent: Agent) -> ModelAccess:
+    """The access closed by a failure's code."""
+    if code in PROGRAM_CODES:
         return program(agent)
-    return ModelAccess(access.credential, ALL_MODELS) if code in OF_CREDENTIAL else access
+    return ModelAccess(access.credential, ALL_MODELS) if code in CREDENTIAL_CODES else access
 
 
 def program(agent: Agent) -> ModelAccess:
@@ -80,31 +80,31 @@ def needed(agents: Iterable[tuple[Agent, ModelAccess]]) -> frozenset[ModelAccess
 
 
 def variables(agent: Agent) -> list[str]:
-    """The variables that hold a key for its program, that of its model's provider first."""
+    """The key variables of an agent's program, its model's provider first."""
     provider, has_provider, _ = (agent.model or "").partition("/")
     first = {"google": "GEMINI"}.get(provider.lower(), provider.upper()) if has_provider else ""
     return sorted(agent_kinds.KEYS.get(agent.kind, ()), key=lambda variable: not (first and variable.startswith(f"{first}_")))
 
 
-def _address(agent: Agent) -> str:
-    """The first address that its env or its settings name, in these that of its model's provider. Empty: its program's own."""
-    in_env = [value for variable, value in sorted(agent.env.items()) if variable.endswith(_ADDRESSES) and value]
+def _base_url(agent: Agent) -> str:
+    """The first base URL in an agent's env or settings, its model's provider first; empty: the program's default."""
+    in_env = [value for variable, value in sorted(agent.env.items()) if variable.endswith(_URL_SUFFIXES) and value]
     provider = str(agent.settings.get("model_provider") or (agent.model or "").partition("/")[0])
-    in_settings = sorted(_addresses(agent.settings, ()), key=lambda named: provider not in named[0])
+    in_settings = sorted(_base_urls(agent.settings, ()), key=lambda named: provider not in named[0])
     return next(iter([*in_env, *(value for _, value in in_settings)]), "")
 
 
-def _addresses(settings: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The base URLs in a program's settings, with the keys that lead there."""
+def _base_urls(settings: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The base URLs in a program's settings, with their JSON paths."""
     for key, value in settings.items():
         if isinstance(value, dict):
-            yield from _addresses(value, (*path, str(key)))
+            yield from _base_urls(value, (*path, str(key)))
         elif isinstance(value, str) and value and str(key).lower().replace("_", "") == "baseurl":
             yield path, value
 
 
-def _place(address: str) -> str:
-    """The host and the path of an address, without a password in it."""
+def _host_and_path(address: str) -> str:
+    """The host and path of a URL, without its user info."""
     try:
         parts = urlsplit(address)
     except ValueError:

@@ -10,24 +10,23 @@ ALL_MODELS = ""
 
 
 class ModelAccess(NamedTuple):
-    """A credential and models that a provider limits as one. `family`: of models, or ALL_MODELS."""
+    """A credential and a model family: the scope of a provider's limit."""
 
     credential: str
-    family: str
+    family: str  # or ALL_MODELS
 
 
 def reviewer(role: str) -> Reviewer:
-    """The part of the config whose agent has this role in a session."""
+    """The reviewer with this role in a session."""
     return "interceptor" if role == "review" else "verifier" if role == "verify" else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """setup: no session can work until a person acts. `retry_at`: as the provider requests, epoch seconds. `of`: the part of the config whose
-    agent it met; empty: the session's own agent."""
+    """A failure at a provider."""
 
     code: str
     message: str
-    cause: Literal["provider", "setup"]
-    retry_at: float | None = None
-    of: Reviewer = ""
+    cause: Literal["provider", "setup"]  # setup: no session can work until a person acts
+    retry_at: float | None = None  # Unix time, by the provider
+    of: Reviewer = ""  # empty: the session's own agent

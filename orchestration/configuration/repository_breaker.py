@@ -1,7 +1,6 @@
-"""While a workspace's repository cannot be used, nothing of it starts: its entries stay pending and lose nothing.
+"""The circuit breaker of a workspace's repository: while it is open, entries stay pending.
 
-This circuit breaker is on the executor's row, like that of the providers. A session that meets the trouble opens it, and so do the session
-workers, which look at the repository every few seconds. They also close it, as soon as the repository is back.
+It is in the executor's row. A session opens it at a failure. The session workers open and close it by a health check every few seconds.
 """
 
 from datetime import datetime
@@ -55,5 +54,5 @@ def closed(workspace_id: str) -> bool:
 
 
 def was_open_since(workspace_id: str, moment: datetime | None) -> bool:
-    """True if the repository could not be used at some time since then: what failed meanwhile may have failed for that."""
+    """True if the breaker was open at some time since then: it may have caused failures meanwhile."""
     return moment is not None and Executor.objects.filter(pk=workspace_id, repository_seen_at__gte=moment).exists()

@@ -39,7 +39,7 @@ def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
         )
         event = events.SecretSet(name=name) if fresh else events.SecretReplaced(name=name)
         activity.record(workspace_id, event, by=by, object_id=workspace_id)
-        circuit_breaker.recovered(workspace_id)
+        circuit_breaker.half_open(workspace_id)
         agent_checks.request(workspace_id)
     wake_ups.enqueue_cycle(workspace_id)
     return row

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from budget.limits import caps
 from budget.models import Project
 from orchestration import configuration
-from orchestration.configuration import agent_checks, circuit_breaker, credentials, difference, entry_routes, reach_of_judges
+from orchestration.configuration import agent_checks, circuit_breaker, credentials, difference, entry_routes, writable_judges
 from orchestration.configuration.config import agent_kinds
 from orchestration.facts import events
 from orchestration.git import branches
@@ -38,11 +38,11 @@ from workspaces.schemas import property_path
 from workspaces.values import ids
 
 CLONE_TIMEOUT_S = 600
-AT_FIRST: dict[str, Any] = {"sandbox": {"network": "auto"}}
-"""The config of a new workspace, where its maker gives nothing else. A default would change workspaces that there are."""
+NEW_WORKSPACE_CONFIG: dict[str, Any] = {"sandbox": {"network": "auto"}}
+"""The initial config. A default of the schema would change existing workspaces."""
 PROPOSERS = {"planner", "expander", "orchestrator"}
-OF_REQUESTS = {"prices", "prompts", "round_ceiling_usd", "gateway", "route", "routes"}
-"""Keys that change what requests ask for, cost or may cost, beside those of agents."""
+REQUEST_KEYS = {"prices", "prompts", "round_ceiling_usd", "gateway", "route", "routes"}
+"""Keys with an effect on requests or their cost, besides those of agents."""
 
 
 def create(
@@ -54,18 +54,17 @@ def create(
     max_project_spend: int,
     config: dict[str, Any] | None = None,
     by: Caller,
-    cloned: Path | None = None,
+    clone_path: Path | None = None,
     workspace_id: str = "",
 ) -> Workspace:
-    """Make a workspace of a repository: a path inside MUSTER_REPO_ROOTS, or a git URL, which is cloned; `cloned`: the folder of a finished clone.
-    Amounts in micro-USD. `workspace_id`: a certain one; raises IntegrityError if there is one.
+    """Create a workspace from a path inside MUSTER_REPO_ROOTS, or from a git URL. A finished clone is not cloned again. Amounts in micro-USD.
 
-    Raises Invalid with the field that does not fit; then only a clone's folder is left behind.
+    Raises Invalid with the invalid field, and IntegrityError for a taken `workspace_id`. Then only a clone's folder is left behind.
     """
     workspace = Workspace(id=workspace_id or ids.workspace(), name=name, created_by=by.name)
-    checked = validated(AT_FIRST, config or {})
+    checked = validated(NEW_WORKSPACE_CONFIG, config or {})
     credentials.refuse_unknown(workspace.pk, checked)
-    path, origin = (cloned, repo) if cloned else _repository(repo)
+    path, origin = (clone_path, repo) if clone_path else _repository(repo)
     try:
         workspace.base_branch = branches.check_repository(path, base_branch)
         branches.ensure_integration(path, checked.integration_branch, workspace.base_branch)
@@ -87,8 +86,7 @@ def create(
 
 
 def _taken_by(workspace: Workspace, integration_branch: str) -> str:
-    """The reason why the workspace cannot land on this branch, if another one lands there: each would take the other's landings for
-    somebody else's commits."""
+    """The conflict with another workspace that lands on the branch, or "": each would take the other's landings for foreign commits."""
     same = Executor.objects.filter(workspace__repo=workspace.repo, workspace__deleted_at__isnull=True)
     for other in same.exclude(pk=workspace.pk).select_related("workspace"):
         if configuration.load(other.config).integration_branch == integration_branch:
@@ -99,14 +97,13 @@ def _taken_by(workspace: Workspace, integration_branch: str) -> str:
     return ""
 
 
-def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen: str = "") -> configuration.Config:
-    """Merge a change into the config. Raises Invalid for a key that does not exist or a value out of bounds.
-
-    `seen`: the `difference.version` that the change is based on. Raises Conflict when the config has changed since.
+def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, base_version: str = "") -> configuration.Config:
+    """Merge a change into the config. Raises Invalid for an unknown key or a value out of bounds, and Conflict unless the config still has the base version
+    (`difference.version`).
     """
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace.pk)
-        if seen and seen != difference.version(executor.config):
+        if base_version and base_version != difference.version(executor.config):
             raise Conflict(f"{_conflict_message(workspace)}. Nothing was overwritten")
         config = validated(executor.config, change)
         before = configuration.load(executor.config)
@@ -124,7 +121,7 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
             _refuse_without_program(config)
         kept = configuration.stored(config)
         Executor.objects.filter(pk=executor.pk).update(config=kept)
-        _follow(workspace, change.keys(), config)
+        _apply_change(workspace, change.keys(), config)
         Integration.objects.filter(pk=workspace.pk).update(due=True)
         event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.changes(executor.config, kept))
         activity.record(workspace.pk, event, by=by, object_id=workspace.pk)
@@ -135,8 +132,7 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
 
 
 def set_base_url(workspace: Workspace, credential: str, url: str, *, by: Caller) -> None:
-    """Give the agents that use a credential this base URL; empty: the provider's own. A credential with a key of its own has its address too; of
-    a secret, a variable or a login it is in the env of its agents. Raises Invalid."""
+    """Set or reset the base URL of a credential: in its row, or in its agents' env where it is of a secret, a variable or a login. Raises Invalid."""
     if credentials.is_named_by_admin(credential):
         credentials.put(workspace.pk, credential, {"base_url": url or None}, by=by)
         return
@@ -147,21 +143,21 @@ def set_base_url(workspace: Workspace, credential: str, url: str, *, by: Caller)
     configure(workspace, credentials.base_url_change(agents, credential, url), by=by)
 
 
-def _follow(workspace: Workspace, keys: Collection[str], config: configuration.Config) -> None:
-    """Entries and agents follow a config in which these keys changed."""
+def _apply_change(workspace: Workspace, keys: Collection[str], config: configuration.Config) -> None:
+    """Apply changed keys to breakers, entries and agent checks."""
     changed = set(keys)
     if {"agent", "agents", "interceptor", "verifier"} & changed:
-        circuit_breaker.recovered(workspace.pk)
-    if OF_REQUESTS & changed:
+        circuit_breaker.half_open(workspace.pk)
+    if REQUEST_KEYS & changed:
         entry_routes.forget_refusals(workspace.pk)
     if {"agent", "agents", "interceptor", "verifier", *PROPOSERS} & changed:
         agent_checks.request(workspace.pk)
     if {"agents", "route", "routes"} & changed:
-        entry_routes.point_all(workspace.pk, config)
+        entry_routes.set_next_agents(workspace.pk, config)
 
 
 def _refuse_in_use(workspace: Workspace, names: Collection[str]) -> None:
-    """Raises Invalid where an entry that is not done asks for one of these agents, or has it in its route."""
+    """Raises Invalid while an open entry has one of these agents, also in its route."""
     waiting = Entry.objects.filter(~Q(agent="") | ~Q(route=[]), workspace=workspace, deleted_at__isnull=True)
     values = waiting.exclude(status=Entry.Status.DONE).order_by("seq").values_list("seq", "agent", "route").iterator()
     asked = ((seq, {agent, *(step.get("agent", "") for step in route)} & set(names)) for seq, agent, route in values)
@@ -172,7 +168,7 @@ def _refuse_in_use(workspace: Workspace, names: Collection[str]) -> None:
 
 
 def _refuse_without_program(config: configuration.Config) -> None:
-    """Raises Invalid for a step of a route whose program is on no host that is online. What a host has is not known before it has looked."""
+    """Raises Invalid for a route with a program of no online host. Until all hosts have reported, nothing is refused."""
     online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
     reports = list(online.values_list("agents", flat=True))
     if not all(reports):
@@ -193,14 +189,14 @@ def _conflict_message(workspace: Workspace) -> str:
 
 
 def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.Config:
-    """The merged config. Raises Invalid with the path of the first key that does not fit."""
+    """Merge and validate. Raises Invalid with the path of the first invalid key."""
     try:
         config = configuration.merged(stored, change)
     except ValidationError as error:
         problem = error.errors()[0]
         name = property_path(problem["loc"], unknown=problem["type"] == "extra_forbidden")
         raise Invalid(str(problem["msg"]).removeprefix("Value error, "), name or "config") from None
-    for name, message in beyond_the_schema(config).items():
+    for name, message in server_problems(config).items():
         raise Invalid(message, name)
     for role in PROPOSERS & change.keys():
         proposer: configuration.Proposer | None = getattr(config, role)
@@ -210,11 +206,10 @@ def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.C
     return config
 
 
-def beyond_the_schema(config: configuration.Config) -> dict[str, str]:
-    """Problems of a config by property that depend on this server's settings and files. Checked when a person saves it: a stored config must stay readable
-    on every host."""
-    problems = reach_of_judges.problems(config)
-    if problem := _without_its_provider(config):
+def server_problems(config: configuration.Config) -> dict[str, str]:
+    """Problems with this server's settings and files, by property. They are checked at saving alone: a stored config must stay readable on every host."""
+    problems = writable_judges.problems(config)
+    if problem := _unreachable_provider(config):
         problems["sandbox.network"] = problem
     if config.forge is not None and config.forge.url:
         try:
@@ -224,8 +219,8 @@ def beyond_the_schema(config: configuration.Config) -> dict[str, str]:
     return problems
 
 
-def _without_its_provider(config: configuration.Config) -> str:
-    """The sentence about an agent that could not reach its provider; empty: there is none."""
+def _unreachable_provider(config: configuration.Config) -> str:
+    """The sentence about an agent without a network to its provider, or ""."""
     kinds = [(named.name, named.agent.kind) for named in credentials.named_agents(config) if named.agent.kind != "command"]
     if config.sandbox.network != "none" or not kinds:
         return ""
@@ -239,7 +234,7 @@ def _without_its_provider(config: configuration.Config) -> str:
 def change(
     workspace: Workspace, *, name: str | None, total_budget: int | None, max_project_spend: int | None, by: Caller
 ) -> None:
-    """Rename a workspace, or change its two amounts (micro-USD)."""
+    """Change the name or the amounts (micro-USD) of a workspace."""
     with transaction.atomic():
         if name is not None and name != workspace.name:
             members.rename(workspace, name, by=by)
@@ -250,7 +245,7 @@ def change(
 
 
 def delete(workspace: Workspace, *, by: Caller) -> None:
-    """Hide a workspace for good; what it spent stays on record. Raises Invalid while sessions run."""
+    """Delete a workspace. The row stays, with its ledger. Raises Invalid while sessions run."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace.pk)
         if Session.of_any_role.filter(workspace=workspace, status__in=Session.OPEN).exists():
@@ -261,13 +256,13 @@ def delete(workspace: Workspace, *, by: Caller) -> None:
 
 
 def _repository(repo: str) -> tuple[Path, str]:
-    """The local path of a repository, and the URL it came from. Raises Invalid."""
+    """The path of a repository and its URL, or "". Raises Invalid."""
     if "://" in repo or (":" in repo and not repo.startswith("/") and "@" in repo.split(":")[0]):
         return _clone(repo), repo
-    return allowed(repo), ""
+    return allowed_path(repo), ""
 
 
-def allowed(repo: str) -> Path:
+def allowed_path(repo: str) -> Path:
     """The resolved path of a repository on the server. Raises Invalid outside MUSTER_REPO_ROOTS."""
     try:
         path = Path(repo).expanduser()

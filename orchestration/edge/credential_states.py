@@ -72,7 +72,7 @@ def of_executor(executor: Executor) -> list[CredentialState]:
     used = credentials.agent_names(config, secrets)
     rows = {row.name: row for row in Credential.objects.filter(workspace_id=executor.pk)}
     open_ones: defaultdict[str, list[ProviderBreaker]] = defaultdict(list)
-    for breaker in [*circuit_breaker.breakers(executor.pk), *agent_states.used_up(rows.values())]:
+    for breaker in [*circuit_breaker.breakers(executor.pk), *agent_states.window_breakers(rows.values())]:
         if breaker.code:
             open_ones[breaker.credential].append(breaker)
     names = sorted({*rows, *used}, key=lambda name: (name not in used, name))

@@ -27,7 +27,7 @@ class Rules:
     def open_breakers(self, credential: str) -> list[ProviderBreaker]:
         """The open breakers of a credential."""
         at = datetime.now(UTC)
-        mine = (row for row in self.breakers if row.credential == credential and row.code in circuit_breaker.OF_GATEWAY)
+        mine = (row for row in self.breakers if row.credential == credential and row.code in circuit_breaker.GATEWAY_CODES)
         return [row for row in mine if row.until is not None and row.until > at]
 
     def retried_at(self, credential: str) -> datetime | None:

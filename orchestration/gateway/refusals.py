@@ -70,7 +70,7 @@ async def record(
     is_short = upstream.patience_s is None or wait_s <= upstream.patience_s
     if code == "rate_limited" and status == 429 and is_short:
         return wait_s < may_wait_s
-    if code in circuit_breaker.OF_GATEWAY and (code != "rate_limited" or status == 429):
+    if code in circuit_breaker.GATEWAY_CODES and (code != "rate_limited" or status == 429):
         retry_at = time.time() + wait_s if code == "rate_limited" else None
         await report(permitted, upstream, model, code, _message(text) or f"The provider answered {status}", retry_at)
     return False
@@ -129,7 +129,7 @@ async def report(permitted: Permitted, upstream: Upstream, model: str, code: str
     def open_breaker() -> None:
         access = _access(permitted, upstream, model)
         has_key = upstream.key is not None
-        circuit_breaker.refused_at_gateway(permitted.workspace_id, access, code, message, retry_at, has_key=has_key)
+        circuit_breaker.refused_at_gateway(permitted.workspace_id, access, code, message, retry_at, can_probe=has_key)
 
     try:
         await database.run(open_breaker)
@@ -143,7 +143,7 @@ async def probe_refused_keys(probe: Callable[[Upstream], Awaitable[int]]) -> Non
     while True:
         await asyncio.sleep(PROBE_EVERY_S)
         with suppress(database.Unavailable):
-            for row in await database.run(circuit_breaker.to_ask):
+            for row in await database.run(circuit_breaker.due_probes):
                 try:
                     await _probe(row, probe)
                 except Exception:
@@ -157,7 +157,7 @@ async def _probe(row: ProviderBreaker, probe: Callable[[Upstream], Awaitable[int
         upstream = await keys.upstream(row.workspace_id, *place) if place else None
     except (keys.NoKey, Refused):
         upstream = None
-    if not await database.run(partial(circuit_breaker.claim, row)):
+    if not await database.run(partial(circuit_breaker.claim_probe, row)):
         return
     status = await probe(upstream) if upstream is not None and upstream.key else 404
     log.info("gateway.asked_about_key", credential=row.credential, status=status)

@@ -34,7 +34,7 @@ def ask_if_due(workspace_id: str) -> Run | None:
     is_able = executor.state == Executor.State.RUNNING and not executor.repository_code
     if orchestrator is None or not orchestrator.on or not is_able or spend_doubts.is_any_open(workspace_id):
         return None
-    if agent_states.is_open_for(executor, orchestrator, ROLE.name):
+    if agent_states.is_unavailable(executor, orchestrator, ROLE.name):
         return None
     facts = _facts(workspace_id, config)
     trigger = triggers.due(facts, orchestrator.on, cooldown_s=orchestrator.cooldown_s, every_rounds=orchestrator.every_rounds)

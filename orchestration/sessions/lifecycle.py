@@ -18,7 +18,7 @@ from orchestration import configuration, funding
 from orchestration.backlog import entry_state, unproven
 from orchestration.backlog.rules import route_steps, transitions
 from orchestration.configuration import circuit_breaker, entry_routes
-from orchestration.configuration.entry_routes import Place
+from orchestration.configuration.entry_routes import RoutePosition
 from orchestration.facts import events
 from orchestration.landing import queue
 from orchestration.messaging import wake_ups
@@ -399,7 +399,7 @@ def _least_request(session: Session, ending: Ending, config: configuration.Confi
 def _facts(entry: Entry, session: Session, ending: Ending, config: configuration.Config) -> transitions.Facts:
     """`session`: as people left it."""
     account, has_passed = entry.account, ending.outcome == Session.Outcome.PASSED
-    place = entry_routes.place_of(entry, config)
+    position = entry_routes.position_of(entry, config)
     failures, losses = _failures(entry) if ending.outcome in FAILURES else (entry.crashes, 0)
     return transitions.Facts(
         outcome=ending.outcome,
@@ -419,8 +419,8 @@ def _facts(entry: Entry, session: Session, ending: Ending, config: configuration
         hold_after_by=session.hold_after_by,
         conflicts_in_a_row=_conflicts_in_a_row(entry) if ending.outcome == Session.Outcome.CONFLICT else 0,
         unchanged_in_a_row=rounds.unchanged_in_a_row(entry) if ending.outcome == Session.Outcome.NO_CHANGE else 0,
-        improvements=[] if has_passed else _improvements(entry, place),
-        has_next_step=place.has_next,
+        improvements=[] if has_passed else _improvements(entry, position),
+        has_next_step=position.has_next,
         plateau_rounds=config.plateau.rounds,
         plateau_epsilon=config.plateau.epsilon,
         verify_next=ending.verify_next,
@@ -432,19 +432,19 @@ def _facts(entry: Entry, session: Session, ending: Ending, config: configuration
 
 def _go_on(entry: Entry, facts: transitions.Facts, config: configuration.Config, ending: Ending) -> None:
     """Let the next step of its route work on it, where its step is over."""
-    place = entry_routes.place_of(entry, config)
-    if route_steps.is_over(facts, failure=ending.failure, rounds=place.rounds, most=place.current.rounds):
-        reason = route_steps.why_over(facts, failure=ending.failure, rounds=place.rounds)
-        place = entry_routes.go_on(entry, config, reason)
+    position = entry_routes.position_of(entry, config)
+    if route_steps.is_over(facts, failure=ending.failure, rounds=position.rounds, most=position.current.rounds):
+        reason = route_steps.why_over(facts, failure=ending.failure, rounds=position.rounds)
+        position = entry_routes.advance(entry, config, reason)
         entry.save(update_fields=[*entry_routes.COLUMNS])
-        event = events.EntryStepped(step=place.step + 1, of=len(place.steps), agent=place.current.agent)
+        event = events.EntryStepped(step=position.step + 1, of=len(position.steps), agent=position.current.agent)
         activity.record(entry.workspace_id, event, by=MUSTER, object_id=entry.pk, reason=ending.message[:500])
 
 
-def _improvements(entry: Entry, place: Place) -> list[float]:
+def _improvements(entry: Entry, position: RoutePosition) -> list[float]:
     """Those of the rounds on this step of its route."""
     gains = rounds.improvements(entry)
-    return gains if place.step == 0 else gains[-place.rounds :] if place.rounds else []
+    return gains if position.step == 0 else gains[-position.rounds :] if position.rounds else []
 
 
 def _counted(ending: Ending) -> dict[str, Any]:

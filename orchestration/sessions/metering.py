@@ -119,7 +119,7 @@ def book(session: Session, usage: Usage, category: Category, *, role: str, at: d
         if is_fresh and months.are_counted(session.workspace_id):
             config = configuration.of_session(Executor.objects.get(pk=session.workspace_id).config, session.agent_name)
             _, access = circuit_breaker.access_of(session, config, reviewer(role.partition("-")[0]))
-            months.spent(session.workspace_id, access.credential, 0 if usage.cost == 0 else amount or computed or 0, at=at)
+            months.spent(session.workspace_id, access.credential, 0 if usage.cost == 0 else amount or computed or 0, used_at=at)
     return is_fresh
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from orchestration.configuration import Agent, load, reach_of_judges, secrets
+from orchestration.configuration import Agent, load, secrets, writable_judges
 from orchestration.git.command import GitError
 from orchestration.models import LogChunk
 from orchestration.sessions.sandbox import Decision, Sandboxes
@@ -288,7 +288,7 @@ def test_a_judge_that_is_a_link_into_write_or_is_found_on_the_path_is_refused_to
 
     def problems(run: str, **more: object) -> list[str]:
         return [
-            *reach_of_judges.problems(load({"verify": [{"name": "j", "run": run}], "sandbox": {"write": [str(place)]} | more}))
+            *writable_judges.problems(load({"verify": [{"name": "j", "run": run}], "sandbox": {"write": [str(place)]} | more}))
         ]
 
     assert problems("judge --all") == problems(f"{tmp_path}/link") == ["verify.0.run"]

@@ -12,7 +12,7 @@ from orchestration.triggers.issues import edits, writing
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    route = entry_routes.place_of(entry, configuration.load(page_request.executor.config))
+    route = entry_routes.position_of(entry, configuration.load(page_request.executor.config))
     priorities = [(p.name.lower(), p.label) for p in Entry.Priority]
     shown = {"route": route, "route_text": routes.written(route.steps)}
     firing = Firing.objects.filter(entry=entry).select_related("trigger").first()

@@ -74,7 +74,7 @@ def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
             name = property_path(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "config"
             messages.setdefault(_field_of(name), message(detail))
         return messages
-    return {_field_of(name): text for name, text in workspace_setup.beyond_the_schema(config).items()}
+    return {_field_of(name): text for name, text in workspace_setup.server_problems(config).items()}
 
 
 def message(problem: Any) -> str:

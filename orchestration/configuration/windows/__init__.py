@@ -1,7 +1,4 @@
-"""The windows of a credential: how much of each is used, and which of them stops its agents.
-
-`readings` has what providers report of the windows of a plan; `months` counts what a month has cost.
-"""
+"""Usage windows of credentials: rate-limit windows of plans by their providers' `readings`, and calendar `months` by the ledger."""
 
 from orchestration.configuration.windows.readings import (
     DAY,
@@ -13,9 +10,9 @@ from orchestration.configuration.windows.readings import (
     merged,
     name,
     record,
-    reported,
+    save,
     stop,
     title,
 )
 
-__all__ = ["DAY", "HOUR", "MAX_MINUTES", "OF_MONTH", "Reading", "Stop", "merged", "name", "record", "reported", "stop", "title"]
+__all__ = ["DAY", "HOUR", "MAX_MINUTES", "OF_MONTH", "Reading", "Stop", "merged", "name", "record", "save", "stop", "title"]

@@ -1,5 +1,5 @@
-"""The cost of a credential with a limit for a month, since the first of it in UTC: amounts that the ledger has booked, and prices that a plan
-pays. Each amount is added as it is booked; after a change by a person the ledger is added up again.
+"""The cost of a month (UTC) by credential, if it has a monthly limit: booked amounts, and the list prices of plans. Each booking adds its amount. After a
+person's change the ledger is summed again.
 """
 
 from collections.abc import Collection
@@ -10,40 +10,40 @@ from django.db.models.functions import Coalesce
 
 from budget import amounts
 from budget.models import Category, LedgerEntry
-from orchestration.configuration.windows.readings import OF_MONTH, reported
+from orchestration.configuration.windows.readings import OF_MONTH, save
 from orchestration.models import Credential, Session
 from workspaces.values.standing_query import StandingQuery
 
-OF_VERIFIERS = ":verify"
-"""In the event keys of their usage (`sessions.metering`)."""
+VERIFIER_KEY_PART = ":verify"
+"""A part of their event keys in the ledger (`sessions.metering`)."""
 USED = Coalesce(Case(When(Q(amount=0) & ~Q(reported=0), then=F("computed")), default=F("amount")), Value(0))
-"""Micro-USD of a row. That of a plan costs nothing and has a price; that of a request that its agent calls free has none."""
+"""Micro-USD of a row. A plan's row costs nothing and has a price. One reported as free has neither."""
 
 
 def are_counted(workspace_id: str) -> bool:
     return _limited.any(workspace_id)
 
 
-def spent(workspace_id: str, credential: str, amount: int, *, at: datetime | None = None) -> None:
-    """Add micro-USD, in the transaction that books them. `at`: when they were used; None: now."""
+def spent(workspace_id: str, credential: str, amount: int, *, used_at: datetime | None = None) -> None:
+    """Add micro-USD, in the transaction of their booking. A usage before this month does not count."""
     moment = datetime.now(UTC)
     row = limited(workspace_id).select_for_update().filter(name=credential).first()
-    if row is None or (at is not None and at < first_of_month(moment)):
+    if row is None or (used_at is not None and used_at < first_of_month(moment)):
         return
     known = row.windows.get(OF_MONTH)
     is_of_this_month = known is not None and known["resets_at"] > moment.timestamp()
     before = amounts.usd(str(known["used"])) if known and is_of_this_month else 0
-    _keep(row, before + amount, moment)
+    _save_month(row, before + amount, moment)
 
 
-def recount(row: Credential, roles: Collection[str]) -> None:
-    """Add up the ledger for a credential whose row is locked. `roles`: whose agents use it today. Without a limit for the month its reading goes."""
+def recount(row: Credential, current_roles: Collection[str]) -> None:
+    """Sum the ledger for a locked row. Without a monthly limit its reading is deleted."""
     moment = datetime.now(UTC)
     if OF_MONTH in row.stop_at:
-        _keep(row, _booked(row, roles, moment), moment)
+        _save_month(row, _booked(row, current_roles, moment), moment)
     elif OF_MONTH in row.windows:
         kept = {window: reading for window, reading in row.windows.items() if window != OF_MONTH}
-        reported(row, kept, at=moment.timestamp())
+        save(row, kept, at=moment.timestamp())
 
 
 def first_of_month(moment: datetime) -> datetime:
@@ -57,16 +57,16 @@ def limited(workspace_id: str) -> QuerySet[Credential]:
 _limited = StandingQuery(limited)
 
 
-def _keep(row: Credential, used: int, moment: datetime) -> None:
+def _save_month(row: Credential, used: int, moment: datetime) -> None:
     resets_at = first_of_month(first_of_month(moment) + timedelta(days=31)).timestamp()
     reading = {"used": amounts.number(max(used, 0)), "resets_at": resets_at, "read_at": moment.timestamp()}
-    reported(row, {**row.windows, OF_MONTH: reading}, at=moment.timestamp())
+    save(row, {**row.windows, OF_MONTH: reading}, at=moment.timestamp())
 
 
 def _booked(row: Credential, roles: Collection[str], moment: datetime) -> int:
-    """The month of the ledger. Reviews and runs count by what their agents use today: only a session keeps its credential."""
+    """The month's sum in the ledger. Reviews and runs count by their current credential: only sessions record theirs."""
     sessions = Session.of_any_role.filter(workspace_id=row.workspace_id).filter(Q(credential=row.name) | Q(role__in=roles))
-    is_review, is_verdict = Q(category=Category.INTERCEPTOR), Q(event_key__contains=OF_VERIFIERS)
+    is_review, is_verdict = Q(category=Category.INTERCEPTOR), Q(event_key__contains=VERIFIER_KEY_PART)
     counted = Q(session_ref__in=sessions.values("pk")) & ~is_review & ~is_verdict
     if "interceptor" in roles:
         counted |= is_review

@@ -1,7 +1,7 @@
-"""The windows of a subscription: how much of each is used, as its provider reported last, and which of them stops its agents.
+"""The rate-limit windows of a subscription by its provider's latest report, and the window with the longest stop.
 
-A window is named after its duration, not after its place in the provider's answer, which moves. A reset that has passed is forgotten, and one that is farther away
-than its window and a day is no reset: clocks and providers err.
+A window is named after its duration: its position in a provider's answer changes. A past reset is dropped. One more than a day beyond its window is ignored:
+clocks and providers err.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,19 +24,19 @@ HOUR, DAY = 60, 24 * 60
 MAX_MINUTES = 31 * DAY
 USED_UP = 100.0
 OF_MONTH = "usd_month"
-"""The window of a calendar month in UTC. Its `used` and its stop are USD; without a stop it is not counted (`months`)."""
+"""The window of a calendar month in UTC. Its usage and its stop are USD. Without a stop it is not counted (`months`)."""
 
 
 class Reading(NamedTuple):
-    """A provider's report on a window of so many minutes. `used`: percent; None: it reports only the reset. `resets_at`: seconds since the epoch."""
+    """A provider's report on a window."""
 
     minutes: int
-    used: float | None
-    resets_at: float
+    used: float | None  # percent; None: only the reset was reported
+    resets_at: float  # Unix time
 
 
 class Stop(NamedTuple):
-    """A window of which so much is used that nothing more starts before its reset."""
+    """A window at its stop: nothing starts before its reset."""
 
     window: str
     used: float
@@ -57,28 +57,28 @@ def name(minutes: int) -> str:
 
 
 def title(window: str) -> str:
-    """A window inside a sentence: "5-hour window", "month"."""
+    """A window within a sentence: "5-hour window", "month"."""
     if window == OF_MONTH:
         return "month"
     number, unit = window.removeprefix("pct_")[:-1], {"h": "hour", "d": "day"}.get(window[-1], window[-1])
     return f"{number}-{unit} window"
 
 
-def merged(known: Mapping[str, Any], readings: Iterable[Reading], *, at: float) -> dict[str, Any]:
-    """The windows after these readings. `at`: now, in seconds since the epoch."""
-    windows = {window: reading for window, reading in known.items() if reading["resets_at"] > at}
+def merged(known: Mapping[str, Any], readings: Iterable[Reading], *, now: float) -> dict[str, Any]:
+    """The windows with these readings. Times are Unix times."""
+    windows = {window: reading for window, reading in known.items() if reading["resets_at"] > now}
     for reading in readings:
-        if not 0 < reading.minutes <= MAX_MINUTES or not at < reading.resets_at <= at + (reading.minutes + DAY) * 60:
+        if not 0 < reading.minutes <= MAX_MINUTES or not now < reading.resets_at <= now + (reading.minutes + DAY) * 60:
             log.info("window.ignored", minutes=reading.minutes, resets_at=reading.resets_at)
             continue
         before = windows.get(name(reading.minutes), {})
         used = before.get("used") if reading.used is None else min(max(reading.used, 0.0), USED_UP)
-        windows[name(reading.minutes)] = {"used": used, "resets_at": reading.resets_at, "read_at": at}
+        windows[name(reading.minutes)] = {"used": used, "resets_at": reading.resets_at, "read_at": now}
     return windows
 
 
 def stop(windows: Mapping[str, Any], stop_at: Mapping[str, Any], *, at: float) -> Stop | None:
-    """The window that stops its agents for longest. Without a `stop_at` one does when it is used up."""
+    """The stop with the latest reset. Without a `stop_at` a window stops at 100 %."""
     stops = [
         Stop(window, reading["used"], float(stop_at.get(window, USED_UP)), reading["resets_at"])
         for window, reading in windows.items()
@@ -88,18 +88,18 @@ def stop(windows: Mapping[str, Any], stop_at: Mapping[str, Any], *, at: float) -
 
 
 def record(workspace_id: str, credential: str, readings: Iterable[Reading]) -> None:
-    """Keep what a session's agent reports of its windows."""
+    """Save a session agent's readings."""
     if not credential:
         return
     at = datetime.now(UTC).timestamp()
     with transaction.atomic():
         Credential.objects.get_or_create(workspace_id=workspace_id, name=credential)
         row = Credential.objects.select_for_update().get(workspace_id=workspace_id, name=credential)
-        reported(row, merged(row.windows, readings, at=at), at=at)
+        save(row, merged(row.windows, readings, now=at), at=at)
 
 
-def reported(row: Credential, windows: dict[str, Any], *, at: float) -> None:
-    """Keep these windows, in the transaction that has locked the row, and wake what they stop or resume."""
+def save(row: Credential, windows: dict[str, Any], *, at: float) -> None:
+    """Save the windows of a locked row, and notify of a stop or its end."""
     before, after = (stop(each, row.stop_at, at=at) for each in (row.windows, windows))
     row.windows = windows
     Credential.objects.filter(pk=row.pk).update(windows=windows)

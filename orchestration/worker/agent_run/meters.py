@@ -160,7 +160,7 @@ class GatewayMeter(Meter):
 
     def _leave_provider(self) -> None:
         """End an agent to whose provider the gateway sends nothing for a while: some programs would ask again and again."""
-        if row := circuit_breaker.closed_to(self._agent.session, reviewer(self._agent.task.role)):
+        if row := circuit_breaker.gateway_breaker(self._agent.session, reviewer(self._agent.task.role)):
             self._agent.fail(Failure(row.code, row.message, row.until.timestamp() if row.until else None))
 
 

@@ -207,7 +207,7 @@ def test_what_ends_a_trouble_ends_it_in_its_workspace_alone(how: str) -> None:
     entry, theirs, began = troubled(shop), troubled(other), now()
     there = state(other).until
     if how == "recovered":
-        circuit_breaker.recovered(shop.pk)
+        circuit_breaker.half_open(shop.pk)
         assert state(shop).code == "auth" and is_after(0, state(shop).until, began=began)
     elif how == "try again":
         circuit_breaker.try_again(shop.pk, by=ANA)
@@ -231,7 +231,7 @@ def test_a_refused_reviewer_closes_the_named_agent_that_it_is() -> None:
     circuit_breaker.provider_unavailable(executor, session, Trouble("auth", "No.", "setup", of="verifier"))
     assert (state(shop).credential, state(shop).family) == ("command mine", "")
     states = agent_states.of_executor(executor)
-    assert [each.name for each in states.closed] == ["mine", "verifier"] and states.standstill == state(shop)
+    assert [each.name for each in states.unavailable] == ["mine", "verifier"] and states.standstill == state(shop)
     circuit_breaker.provider_responded(session, "verifier")
     assert not ProviderBreaker.objects.exists()
 
@@ -241,9 +241,9 @@ def test_a_run_of_a_named_agent_waits_for_its_circuit_breaker() -> None:
     executor, run = Executor.objects.get(pk=shop.pk), Session(workspace=shop, role=Session.Role.PLAN)
     config = configuration.load(executor.config)
     assert circuit_breaker.access_of(run, config, "")[1].credential == "command mine"
-    assert config.planner and not agent_states.is_open_for(executor, config.planner, "plan")
+    assert config.planner and not agent_states.is_unavailable(executor, config.planner, "plan")
     ProviderBreaker.objects.create(workspace=shop, credential="command mine", family="", code="auth")
-    assert agent_states.is_open_for(executor, config.planner, "plan")
+    assert agent_states.is_unavailable(executor, config.planner, "plan")
 
 
 def test_a_person_tries_one_credential_again_and_the_others_stay_closed() -> None:

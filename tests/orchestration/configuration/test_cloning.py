@@ -77,7 +77,7 @@ def test_only_those_that_still_run_keep_others_waiting() -> None:
 
 def test_what_became_no_workspace_within_a_day_is_removed() -> None:
     kept, used, fresh = (cloning.start(URL, {}, user_id=1) for _ in range(3))
-    for token, seconds in ((kept, cloning.KEPT_S + 1), (used, cloning.KEPT_S + 1), (fresh, cloning.KEPT_S - 60)):
+    for token, seconds in ((kept, cloning.TTL_S + 1), (used, cloning.TTL_S + 1), (fresh, cloning.TTL_S - 60)):
         (cloning._folder() / token).mkdir()
         change(token, state="done", since=NOW - seconds)
     a_workspace(repo=str(cloning._folder() / used))

@@ -85,14 +85,14 @@ def test_an_entry_follows_its_own_route_or_agent_then_that_of_its_group_then_the
 
 
 def test_without_a_route_the_usual_agent_works() -> None:
-    place = entry_routes.place_of(Entry(), Config())
-    assert (place.agent, place.has_next, place.number) == ("", False, 1)
+    position = entry_routes.position_of(Entry(), Config())
+    assert (position.agent, position.has_next, position.number) == ("", False, 1)
 
 
 def test_a_route_that_became_shorter_goes_on_with_its_last_step() -> None:
     config = Config.model_validate({"agents": AGENTS, "route": "cheap > strong"})
-    place = entry_routes.place_of(Entry(step=7, rounds_completed=4, step_since=3), config)
-    assert (place.agent, place.has_next, place.number, place.rounds) == ("strong", False, 2, 1)
+    position = entry_routes.position_of(Entry(step=7, rounds_completed=4, step_since=3), config)
+    assert (position.agent, position.has_next, position.number, position.rounds) == ("strong", False, 2, 1)
 
 
 @pytest.mark.django_db

@@ -22,7 +22,7 @@ LATER = AT + 3600
 
 
 def read(*readings: Reading, known: dict[str, Any] | None = None, at: float = AT) -> dict[str, Any]:
-    return windows.merged(known or {}, readings, at=at)
+    return windows.merged(known or {}, readings, now=at)
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,9 @@ def test_a_change_reaches_what_depends_on_it(shop: Workspace, change: dict[str, 
 
 def test_a_change_of_an_older_config_is_refused_with_who_was_first(shop: Workspace) -> None:
     seen = difference.version(executor(shop).config)
-    workspace_setup.configure(shop, {"max_workers": 2}, by=ANA, seen=seen)
+    workspace_setup.configure(shop, {"max_workers": 2}, by=ANA, base_version=seen)
     with pytest.raises(Conflict, match="ana changed max_workers meanwhile"):
-        workspace_setup.configure(shop, {"max_workers": 3}, by=ANA, seen=seen)
+        workspace_setup.configure(shop, {"max_workers": 3}, by=ANA, base_version=seen)
     assert executor(shop).config["max_workers"] == 2
 
 
@@ -194,7 +194,7 @@ def test_two_workspaces_land_on_one_repository_only_on_branches_of_their_own(set
 def test_a_repository_lies_inside_the_roots(settings: Any, tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "repos" / "one")
     settings.REPO_ROOTS = [tmp_path / "repos"]
-    assert workspace_setup.allowed(str(repo)) == repo.resolve()
+    assert workspace_setup.allowed_path(str(repo)) == repo.resolve()
     (tmp_path / "repos" / "link").symlink_to(tmp_path)
     for path, why in (
         (str(tmp_path), f"set MUSTER_REPO_ROOTS={tmp_path / 'repos'}:{tmp_path.parent} for"),
@@ -202,7 +202,7 @@ def test_a_repository_lies_inside_the_roots(settings: Any, tmp_path: Path) -> No
         ("one", "absolute"),
     ):
         with pytest.raises(Invalid, match=why):
-            workspace_setup.allowed(path)
+            workspace_setup.allowed_path(path)
 
 
 @pytest.mark.parametrize("url", ["file:///etc", "ext://x", "--upload-pack=x@y:z"])

@@ -132,7 +132,7 @@ def test_what_changes_its_requests_forgets_what_was_refused(change: str) -> None
         Entry.objects.update(least_request=1, least_limit="money")
         content.edit(entry, new[change], by=ANA)
     elif change == "step":
-        entry_routes.go_on(entry, workspace_setup.configuration.load({}), "is over")
+        entry_routes.advance(entry, workspace_setup.configuration.load({}), "is over")
         entry.save(update_fields=entry_routes.COLUMNS)
     else:
         config = {

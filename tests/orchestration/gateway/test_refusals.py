@@ -188,7 +188,7 @@ def test_a_key_that_the_gateway_found_open_and_is_refused_again_is_left_to_sessi
         await stage.ask(token(access))
 
     play(steps, provider)
-    assert circuit_breaker.to_ask() == [] and not circuit_breaker.claim(row)
+    assert circuit_breaker.due_probes() == [] and not circuit_breaker.claim_probe(row)
 
 
 def test_a_changed_secret_lets_a_session_try_and_its_refusal_is_the_gateways_again() -> None:
@@ -200,7 +200,7 @@ def test_a_changed_secret_lets_a_session_try_and_its_refusal_is_the_gateways_aga
             row = await asyncio.to_thread(ProviderBreaker.objects.get)
             assert row.asked_by == "gateway" and row.until > now() + timedelta(minutes=9)
             await asyncio.to_thread(secrets.put, access.hold.project_id, "ANTHROPIC_API_KEY", "sk-next", by=ANA)
-            assert not await asyncio.to_thread(circuit_breaker.claim, row)
+            assert not await asyncio.to_thread(circuit_breaker.claim_probe, row)
             accesses.rules_cache.clear()
 
     play(steps, provider)

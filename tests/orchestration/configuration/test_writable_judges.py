@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.configuration import load, reach_of_judges
+from orchestration.configuration import load, writable_judges
 from orchestration.configuration.config.fields import Command
 
 
@@ -30,7 +30,7 @@ def problems(
 ) -> dict[str, str]:
     checks = [{"name": f"check {n}", "run": run} for n, run in enumerate(verify or [])]
     places = [write] if isinstance(write, str) else write
-    return reach_of_judges.problems(load({"setup": setup or [], "verify": checks, "sandbox": {"write": places, **more}}))
+    return writable_judges.problems(load({"setup": setup or [], "verify": checks, "sandbox": {"write": places, **more}}))
 
 
 @pytest.mark.parametrize(
