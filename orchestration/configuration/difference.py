@@ -1,4 +1,4 @@
-"""The changes between two configs, key by key, without values that may be secrets."""
+"""The changes between two configs, by key, without possible secrets."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ def version(stored: dict[str, Any]) -> str:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str]]:
-    """`key`, `before` and `after` of each stored value that changed; the last two are empty for hidden keys."""
+    """The changed keys, each with `key`, `before` and `after`. Hidden keys have empty values."""
     change, other = dict(_flat(before)), dict(_flat(after))
     changed = [key for key in sorted(change.keys() | other.keys()) if change.get(key, _UNSET) != other.get(key, _UNSET)]
     return [{"key": key, "before": _shown(key, change), "after": _shown(key, other)} for key in changed]

@@ -1,4 +1,4 @@
-"""The agents that a config can name, in the order of menus. `worker/agents` has a package for each."""
+"""The kinds of agents, in the order of menus. `worker/agents` has a package for each."""
 
 TITLES = {
     "command": "Any command",
@@ -12,7 +12,7 @@ TITLES = {
     "mini_swe_agent": "mini-swe-agent",
 }
 OF_CONFIG = {"command": "A command agent", "acp": "An ACP agent"}
-"""The kinds whose program is `command` in the config, which every host has, at the start of a sentence."""
+"""The kinds with their program in the config, available on every host, at the start of a sentence."""
 
 KEYS = {
     "claude_code": ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
@@ -23,7 +23,7 @@ KEYS = {
     "aider": ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "DEEPSEEK_API_KEY"),
     "mini_swe_agent": ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
 }
-"""The variables that hold a credential of each program; any one of them is enough. A command has its own."""
+"""The key variables of each program; any one is enough. A command has its own."""
 
 BASE_URLS = {
     "claude_code": "ANTHROPIC_BASE_URL",
@@ -33,19 +33,19 @@ BASE_URLS = {
     "aider": "OPENAI_API_BASE",
     "mini_swe_agent": "OPENAI_API_BASE",
 }
-"""The variables that tell a program its provider's address."""
+"""The base URL variable of each program."""
 OPENAI_ALONE = frozenset({"qwen", "aider", "mini_swe_agent"})
-"""The programs that use it for OPENAI_API_KEY, and not for the keys of other providers."""
+"""The programs with a base URL for OPENAI_API_KEY alone."""
 
 WITH_EFFORT = frozenset({"claude_code", "codex", "opencode", "aider"})
-"""The programs that take how much a model thinks."""
+"""The programs with a reasoning effort."""
 
 
 def title(kind: str) -> str:
-    """The name of an agent on pages; an unknown kind, as from a worker of another version, is shown unchanged."""
+    """The name of a kind on pages. One of another version is shown unchanged."""
     return TITLES.get(kind, kind)
 
 
 def named(kind: str) -> str:
-    """The name of an agent inside a sentence."""
+    """The name of a kind within a sentence."""
     return {"command": "your command", "acp": "your ACP agent"}.get(kind) or title(kind)

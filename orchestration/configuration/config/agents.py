@@ -1,4 +1,4 @@
-"""The agents of a workspace: the one that implements, those that review and verify its work, and those that propose changes of the backlog."""
+"""The agents of a workspace, by role: implementing, reviewing, verifying, proposing."""
 
 import json
 import re
@@ -25,8 +25,8 @@ from orchestration.facts import waits
 from workspaces.schemas import Object, OneOf, as_float
 
 DEFAULT = "default"
-"""The name of `agent`, where one is asked for."""
-_TAKEN = (DEFAULT, "env", "settings", "prompts")  # by the usual one, and by keys whose values are hidden wherever they stand
+"""The name of `agent` in entries and routes."""
+_TAKEN = (DEFAULT, "env", "settings", "prompts")  # by `agent`, and by keys with hidden values at any depth
 MAX_SETTINGS_CHARS = 100_000  # every cycle and every session reads the whole config
 
 
@@ -58,11 +58,9 @@ Env = Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_len
 
 
 class AcpSettings(Part):
-    """The `settings` of an agent that speaks the Agent Client Protocol. `permissions`: the answer to each of its requests. `auth_method`, `mode`,
-    `options`: what the client chooses of those that the agent offers.
-    """
+    """The `settings` of an ACP agent (Agent Client Protocol)."""
 
-    permissions: Literal["allow", "deny"] = "allow"
+    permissions: Literal["allow", "deny"] = "allow"  # the answer to each request
     auth_method: Annotated[str, Field(max_length=200)] | None = None
     mode: Annotated[str, Field(max_length=200)] | None = None
     options: Annotated[dict[str, bool | Annotated[str, Field(max_length=200)]], Field(max_length=50)] = Field(
@@ -71,7 +69,7 @@ class AcpSettings(Part):
 
 
 def refuse_effort(kind: str) -> None:
-    """Raises ValueError for an agent that takes no effort."""
+    """Raises ValueError for a kind without effort."""
     if kind not in agent_kinds.WITH_EFFORT:
         able = ", ".join(sorted(agent_kinds.WITH_EFFORT))
         raise ValueError(f"{agent_kinds.named(kind)} takes no effort; these do: {able}")
@@ -163,12 +161,12 @@ _CHOICE: TypeAdapter[str] = TypeAdapter(AgentChoice)
 
 
 def _agent_or_name(value: Any, _: Any) -> Agent | str:
-    """Without the tags of a union in the location of a problem."""
+    """Keep pydantic's union tags out of the location of an error."""
     return _CHOICE.validate_python(value) if isinstance(value, str) else Agent.model_validate(value)
 
 
 class AgentRole(Part):
-    """A task that an agent of its own does, or one of `agents` by its name."""
+    """A role with an agent of its own, or a named one."""
 
     agent: Annotated[Agent | AgentChoice, WrapValidator(_agent_or_name)] = key(
         ...,
@@ -180,19 +178,19 @@ class AgentRole(Part):
 
     @property
     def agent_name(self) -> str:
-        """The name of its agent in the config; empty: it has an agent of its own."""
+        """The name of its agent in the config; empty: an agent of its own."""
         return self.agent if isinstance(self.agent, str) else ""
 
     @property
     def acting_agent(self) -> Agent:
-        """Its own agent, or the one that it names."""
+        """Its own agent, or the named one."""
         if isinstance(self.agent, Agent):
             return self.agent
         assert self._named is not None, "its config was not read"
         return self._named
 
     def with_agents(self, agents: Mapping[str, Agent]) -> Self:
-        """The role with the agent that it names. Raises ValidationError where there is none."""
+        """The role with its named agent resolved. Raises ValidationError for an unknown name."""
         if not self.agent_name:
             return self
         if self.agent_name not in agents:
@@ -206,7 +204,7 @@ class AgentRole(Part):
 
 
 class Verifier(AgentRole):
-    """An agent that judges a round against the acceptance criteria, once the verify commands have passed."""
+    """A judge of a round by the acceptance criteria, after the verify commands have passed."""
 
     round_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = key(
         Decimal("0.5"), "Max per round", "Its limit in a round, charged to the entry; 0.001 or more."
@@ -218,7 +216,7 @@ class Verifier(AgentRole):
 
 
 class Interceptor(AgentRole):
-    """An agent that reviews a round's diff before verification. Its spend is interceptor spend."""
+    """A reviewer of a round's diff before verification. Its spend is interceptor spend."""
 
     round_usd: Amount = key(Decimal("0.5"), "Max per round", "Its limit in a round.")
     entry_usd: Amount | None = key(None, "Max per entry", "Its limit over an entry's life.")
@@ -235,7 +233,7 @@ _APPLIED = "Applied without a person"
 
 
 class Proposer(AgentRole):
-    """An agent that proposes changes of the backlog. Duplicates are never applied without a person."""
+    """A proposer of changes to the backlog. Duplicates are never applied without a person."""
 
     run_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = key(
         Decimal(1), "Max per run", "A run reserves this, and spends at most that."
@@ -255,7 +253,7 @@ class Planner(Proposer):
 
 
 class Expander(Proposer):
-    """Splits an entry that is too large. Its spend is expansion spend."""
+    """Splits too large entries. Its spend is expansion spend."""
 
     apply: Apply = key("never", _APPLIED, "`never` and `safe`: nothing, a person decides on each split. `all`: all of it.")
     on: list[Literal["no_files", "criteria", "no_improvement", "turns_exhausted"]] = key(
@@ -270,7 +268,7 @@ class Expander(Proposer):
 
 
 class Orchestrator(Proposer):
-    """Proposes how the backlog goes on: what comes first, waits, is dropped or merged. Its spend is orchestrator spend."""
+    """Proposes priorities, holds, deletions and merges of entries. Its spend is orchestrator spend."""
 
     apply: Apply = key("never", _APPLIED, "`never`: nothing. `safe`: other priorities. `all`: all of it.")
     on: list[Literal["stuck", "no_improvement", "idle", "every_n_rounds"]] = key(

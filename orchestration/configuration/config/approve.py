@@ -1,4 +1,4 @@
-"""The rules for which verified work a person approves before it lands."""
+"""The conditions for a person's approval before landing."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=150, pattern=r"
 
 
 class Approve(Part):
-    """Work that a person approves before it lands."""
+    """Conditions of work for a person's approval."""
 
     mode: Literal["never", "always", "when"] = key(
         "never",

@@ -1,4 +1,4 @@
-"""The checks of a round: verify commands, and patterns of files that judge the work."""
+"""The checks of a round: verify commands, and patterns of judging files."""
 
 from typing import Annotated, Literal
 

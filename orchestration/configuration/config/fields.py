@@ -1,4 +1,4 @@
-"""Types of fields that several parts of the config share, the words of a key, and the workspace's own prices."""
+"""Shared field types of the config, the declaration of a key, and prices."""
 
 import re
 from decimal import Decimal
@@ -31,10 +31,10 @@ class Part(BaseModel):
 
 
 def key(default: Any, title: str, description: str, *, kind: str = "", **bounds: Any) -> Any:
-    """A key of the config, described once: for reading it, the page *Config*, its search, and docs/reference/config.md.
+    """Declare a key of the config for its validation, the page *Config*, its search, and docs/reference/config.md.
 
-    `default`: `...` for none; a callable makes it. `title`: empty keeps the key off the page; its JSON takes the key.
-    `description`: Markdown, with links from the top of the repository. `kind`: how people write it, where the type does not show it.
+    A callable default is a factory, `...` none. Without a title the key is only in the page's JSON. The description is Markdown, its links relative to the
+    repository. The kind describes a type to people.
     """
     usual = {"default_factory": default} if callable(default) else {"default": default}
     return Field(
@@ -43,22 +43,22 @@ def key(default: Any, title: str, description: str, *, kind: str = "", **bounds:
 
 
 def plain(markdown: str) -> str:
-    """A description without its links and marks. A link in brackets is left out whole."""
+    """A description without Markdown. A link in parentheses is dropped."""
     text = re.sub(r" \(\[[^]]*\]\([^)]*\)\)", "", markdown)
     return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text).replace("`", "")
 
 
 UNITS = {"_s": "seconds", "_usd": "USD", "_bytes": "bytes", "_mb": "MiB", "_h": "hours", "_hours": "hours"}
-"""By the end of a key's name."""
+"""Units by the suffix of a key's name."""
 
 
 def unit(name: str) -> str:
-    """The unit of a key by its name; empty: it has none."""
+    """The unit of a key, or ""."""
     return next((word for suffix, word in UNITS.items() if name.endswith(suffix)), "")
 
 
 Amount = Annotated[Decimal, BeforeValidator(lambda value: Decimal(amounts.from_json(value)) / amounts.MICRO)]
-"""USD as a JSON number at the edge; exact micro-USD by `micro`."""
+"""USD as a JSON number. `micro` has the exact micro-USD."""
 
 
 def micro(amount: Decimal) -> int:
@@ -66,7 +66,7 @@ def micro(amount: Decimal) -> int:
 
 
 class Price(Part):
-    """USD per million tokens; 0 is a price, as of a model that runs here. What is not set costs as much as input."""
+    """USD per million tokens; 0 is a price, such as a local model's. Unset prices equal that of input."""
 
     input: Amount
     output: Amount

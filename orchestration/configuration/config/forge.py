@@ -1,4 +1,4 @@
-"""The forge where work lands as pull requests."""
+"""The forge for landing by pull requests."""
 
 import re
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""A host that a config names: `host`, `host:port`, `*.domain`, `[address]:port`."""
+"""A host in a config: `host`, `host:port`, `*.domain`, `[address]:port`."""
 
 import ipaddress
 import re
@@ -7,7 +7,7 @@ _LABELS = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-)
 
 
 def split(text: str) -> tuple[str, int | None]:
-    """The host in its usual form, and the port if there is one. Raises ValueError."""
+    """The normalised host, and the port, if any. Raises ValueError."""
     if text.startswith("["):
         host, bracket, end = text[1:].partition("]")
         if not bracket or (end and not end.startswith(":")):
@@ -20,7 +20,7 @@ def split(text: str) -> tuple[str, int | None]:
 
 
 def plain(host: str) -> str:
-    """A name in lower case without its last dot, or an address in its shortest form. Raises ValueError."""
+    """A host name in lower case without a trailing dot, or a compressed IP address. Raises ValueError."""
     host = host.lower().removesuffix(".")
     try:
         return str(ipaddress.ip_address(host))
@@ -32,7 +32,7 @@ def plain(host: str) -> str:
 
 
 def listed(text: str) -> str:
-    """Check an entry of a list of hosts, and return it in its usual form. Raises ValueError."""
+    """Validate and normalise an entry of a host list. Raises ValueError."""
     try:
         if text.startswith("*."):
             return "*." + plain(text[2:])

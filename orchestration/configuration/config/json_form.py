@@ -14,7 +14,7 @@ from orchestration.configuration.config.workspace import Config
 
 
 def load(stored: dict[str, Any]) -> Config:
-    """The config of an executor row, which was validated when it was stored. Of one that a newer release stored, what this release knows."""
+    """Load a stored config. It was validated at saving. Unknown keys of a newer release are ignored."""
     try:
         return Config.model_validate(_decimals(stored))
     except ValidationError:
@@ -22,23 +22,23 @@ def load(stored: dict[str, Any]) -> Config:
 
 
 def of_session(stored: dict[str, Any], agent_name: str, effort: str = "") -> Config:
-    """The config as a session with this agent and effort sees it; the empty name is the usual agent's."""
+    """The config of a session with this agent and effort. "" is the default agent."""
     return load(stored).with_agent(agent_name, effort)
 
 
 def unknown(stored: dict[str, Any]) -> list[str]:
-    """The keys of an executor row's config that only a newer release knows. This one cannot keep what they promise."""
+    """The unknown keys in a config of a newer release. This one cannot honour them."""
     return sorted(newer.split(_decimals(stored))[1])
 
 
 def as_json(config: Config) -> dict[str, Any]:
-    """The config as JSON: amounts as numbers, unset keys left out."""
+    """The config as JSON, without unset keys. Amounts are numbers."""
     numbers: dict[str, Any] = _numbers(config.model_dump(exclude_none=True))
     return numbers
 
 
 def without_values(value: Any) -> Any:
-    """An agent's env may contain keys: viewers and agents see its names without the values."""
+    """Mask the values of env for viewers and agents: it may contain keys."""
     if isinstance(value, list):
         return [without_values(item) for item in value]
     if not isinstance(value, dict):
@@ -51,7 +51,7 @@ def _names_only(env: Any) -> Any:
 
 
 def stored(config: Config) -> dict[str, Any]:
-    """The keys that were set, so that a new default reaches every workspace that did not set the key."""
+    """The set keys alone: a new default reaches every workspace without the key."""
     numbers: dict[str, Any] = _numbers(config.model_dump(exclude_none=True, exclude_unset=True))
     return numbers
 
@@ -69,16 +69,21 @@ def _part_of(annotation: Any) -> type[Part] | None:
 _PARTS = {name: part for name, field in Config.model_fields.items() if (part := _part_of(field.annotation))}
 
 
-def _merge(old: dict[str, Any], new: dict[str, Any], part: type[Part] | None, each: type[Part] | None = None) -> dict[str, Any]:
-    """`part`: the model of these keys; `each`: that of each value. Null for an unknown key stays in, so that validation refuses it."""
+def _merge(
+    old: dict[str, Any], new: dict[str, Any], model: type[Part] | None, value_model: type[Part] | None = None
+) -> dict[str, Any]:
+    """Merge keys of a model, or values of one model. Null for an unknown key stays: validation refuses it."""
     out = dict(old)
     for key, value in new.items():
-        if value is None and (part is None or key in part.model_fields):
+        if value is None and (model is None or key in model.model_fields):
             out.pop(key, None)
         elif isinstance(value, dict):
             before = out.get(key)
             out[key] = _merge(
-                before if isinstance(before, dict) else {}, value, each or _PARTS.get(key), Agent if key == "agents" else None
+                before if isinstance(before, dict) else {},
+                value,
+                value_model or _PARTS.get(key),
+                Agent if key == "agents" else None,
             )
         else:
             out[key] = value
@@ -86,7 +91,7 @@ def _merge(old: dict[str, Any], new: dict[str, Any], part: type[Part] | None, ea
 
 
 def _numbers(value: Any) -> Any:
-    """Amounts as JSON numbers, at every depth."""
+    """Amounts as JSON numbers, at any depth."""
     if isinstance(value, dict):
         return {key: item if key == "settings" else _numbers(item) for key, item in value.items()}
     return amounts.number(micro(value)) if isinstance(value, Decimal) else value

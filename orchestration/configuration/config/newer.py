@@ -1,4 +1,4 @@
-"""A stored config with keys or values that only a newer release knows: it is read without them, and says which they are."""
+"""Forward compatibility: a config of a newer release is read without its unknown keys and values."""
 
 from copy import deepcopy
 from typing import Any
@@ -11,7 +11,7 @@ Path = tuple[int | str, ...]
 
 
 def split(stored: dict[str, Any]) -> tuple[Config, list[str]]:
-    """The config that this release knows of it, and the names of the rest. Raises ValidationError where the rest cannot be left out."""
+    """The known config, and the paths of unknown keys. Raises ValidationError if one cannot be dropped."""
     kept = deepcopy(stored)
     unknown: list[str] = []
     while True:
@@ -25,7 +25,7 @@ def split(stored: dict[str, Any]) -> tuple[Config, list[str]]:
 
 
 def _remove(value: Any, path: Path) -> Path:
-    """Remove what is at the path, or at the longest part of it that there is. Returns where that was; empty: nowhere."""
+    """Remove the value at the path, or at its longest existing prefix. Returns the path of the removed value, or an empty one."""
     at: Path = ()
     for key in path:
         is_there = (

@@ -49,7 +49,7 @@ _ENGINE = _engine()
 
 
 class _Bounded(Context):
-    """Counts the steps of loops and the characters of values."""
+    """A context with limits on loop steps and characters."""
 
     steps = 0
     length = 0
@@ -76,7 +76,7 @@ class _Bounded(Context):
 
 
 def check(text: str) -> None:
-    """Raises ValueError for text that is no template."""
+    """Validate a template. Raises ValueError."""
     try:
         _ENGINE.from_string(text)
     except (TemplateSyntaxError, RecursionError) as error:
@@ -84,7 +84,7 @@ def check(text: str) -> None:
 
 
 def render(text: str, values: dict[str, Any]) -> str:
-    """Raises ValueError when the template cannot be rendered with these values."""
+    """Render a template. Raises ValueError."""
     try:
         return _ENGINE.from_string(text).render(_Bounded(values, autoescape=False))
     except Exception as error:  # a template can fail in any way that the language allows

@@ -1,4 +1,4 @@
-"""Routes: the agents that work on an entry one after the other, a cheap one first and a better one where it fails."""
+"""Routes: the agents of an entry in sequence, such as a cheap one first and a better one after its failure."""
 
 import re
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Step(Part):
 
 
 def parsed(value: Any) -> Any:
-    """The steps of a route as people write it, as in "cheap 2 > strong high"; any other value as it is. Raises ValueError."""
+    """Parse a written route, such as "cheap 2 > strong high". Other values pass. Raises ValueError."""
     if not isinstance(value, str):
         return value
     if not value.strip():
@@ -52,7 +52,7 @@ Steps = Annotated[
     Field(max_length=MAX_STEPS),
     BeforeValidator(parsed, json_schema_input_type=Annotated[list[Step], Field(max_length=MAX_STEPS)] | str),
 ]
-"""A route that may be empty: then there is none. Steps, or the text that people write."""
+"""A route: steps, or its written form. An empty one counts as none."""
 Route = Annotated[
     list[Step],
     Field(min_length=1, max_length=MAX_STEPS),
@@ -61,7 +61,7 @@ Route = Annotated[
 
 
 class RouteFor(Part):
-    """The route of the entries in groups that match a pattern (`*`: any text)."""
+    """The route of groups by a pattern, with `*` for any text."""
 
     group: str = key(
         ..., "", "A pattern for the entry's group (`*`: any text).", min_length=1, max_length=200, pattern=r"^[^\x00]*$"
@@ -70,18 +70,18 @@ class RouteFor(Part):
 
 
 class Routes(NamedTuple):
-    """Those of a config."""
+    """The routes of a config."""
 
     of_groups: Sequence[RouteFor] = ()
     usual: Sequence[Step] = ()
 
     def of(self, group: str) -> Sequence[Step]:
-        """The first that fits a group, or the workspace's. Empty: none."""
+        """The first route for a group, or the workspace's; empty: none."""
         return next((each.route for each in self.of_groups if fnmatchcase(group, each.group)), self.usual)
 
 
 def written(steps: Sequence[Step]) -> str:
-    """A route as people write it."""
+    """A route in its written form."""
     return " > ".join(map(_written, steps))
 
 

@@ -1,4 +1,4 @@
-"""The sandbox around the processes of a workspace, and their limits: what they may see and use."""
+"""The sandbox and the resource limits of a workspace's processes."""
 
 from typing import Annotated, Literal, Self
 
@@ -58,12 +58,12 @@ class Sandbox(Part):
 
     @property
     def is_bounded(self) -> bool:
-        """No process may have the host's network: without a sandbox, none starts."""
+        """True if no process may have the host's network. Without a sandbox none starts then."""
         return self.network in ("proxy", "none")
 
 
 class Limits(Part):
-    """The most that a session may use; 0: no limit."""
+    """Resource limits of a session; 0: none."""
 
     file_mb: int = key(100, "File size limit", "A larger file is not committed, and fails the round.", ge=1, le=100_000)
     memory_mb: int = key(
@@ -90,5 +90,5 @@ class Limits(Part):
 
     @property
     def of_tree(self) -> dict[str, int]:
-        """For the control group of a process."""
+        """The limits of a process's control group."""
         return {"memory_mb": self.memory_mb, "processes": self.processes}

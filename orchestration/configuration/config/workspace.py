@@ -1,4 +1,4 @@
-"""The config of a workspace: its keys, defaults and bounds. Every key is read by some code."""
+"""The config of a workspace: keys, defaults and bounds."""
 
 import re
 from collections.abc import Iterator
@@ -34,9 +34,9 @@ from orchestration.configuration.config.sandbox import Limits, Sandbox
 from workspaces.schemas import as_float
 
 FIXED_LIMIT_KINDS = ("command", "mini_swe_agent")
-"""These agents keep the limit of their start and cannot be resumed with another one."""
+"""Kinds with one limit for good: a resumed session keeps it."""
 LIMIT_AT_START_KINDS = (*FIXED_LIMIT_KINDS, "claude_code")
-"""These agents get their limit once, when a process starts."""
+"""Kinds with one limit per process."""
 _STEERING = steering_words(" and ")
 
 
@@ -56,7 +56,7 @@ class Push(Part):
 
 
 class Plateau(Part):
-    """An entry whose score rose by less than `epsilon` in each of the last `rounds` rounds is blocked: no_improvement."""
+    """The plateau rule: an entry with gains below `epsilon` in each of the last `rounds` rounds is blocked as no_improvement."""
 
     rounds: int = key(3, "Rounds", "So many rounds without progress block an entry (`no_improvement`).", ge=1, le=100)
     epsilon: Annotated[float, BeforeValidator(as_float)] = key(
@@ -65,7 +65,7 @@ class Plateau(Part):
 
 
 class LandingRules(Part):
-    """The rules by which verified work lands together."""
+    """The rules for landing verified work in batches."""
 
     batch: int = key(8, "", "At most so many verified entries land together.", ge=1, le=50)
     refusals: int = key(3, "", "So many times work that is refused together with others gets another round.", ge=0, le=20)
@@ -255,13 +255,13 @@ class Config(Part):
 
     @property
     def named_steps(self) -> Iterator[tuple[str, Step]]:
-        """Each step of its routes, with its place for a sentence."""
+        """The steps of all routes, with their positions for a sentence."""
         for name, steps in [("route", self.route or []), *((f"routes {each.group!r}", each.route) for each in self.routes)]:
             for n, step in enumerate(steps, start=1):
                 yield f"{name}, step {n}", step
 
     def check_step(self, step: Step) -> None:
-        """Raises ValueError for a step whose agent does not exist, or takes no effort."""
+        """Raises ValueError for an unknown agent, or an effort without support."""
         agent = self.by_name.get("" if step.agent == DEFAULT else step.agent)
         if agent is None:
             known = ", ".join([DEFAULT, *self.agents])
@@ -270,19 +270,19 @@ class Config(Part):
             refuse_effort(agent.kind)
 
     def chain(self, name: str) -> tuple[str, ...]:
-        """The agents for work that asks for this one: itself, then its fallbacks. The empty name is that of `agent`."""
+        """An agent and its fallbacks, in order. "" is the default agent."""
         agent = self.by_name.get(name)
         others = [] if agent is None else ["" if other == DEFAULT else other for other in agent.fallback]
         return tuple(dict.fromkeys((name, *others)))
 
     @property
     def every_agent(self) -> list[Agent]:
-        """Each agent that this workspace may start."""
+        """All agents of the config."""
         return [self.agent, *self.agents.values(), *self.agents_of_roles.values()]
 
     @property
     def roles(self) -> dict[str, AgentRole]:
-        """Those that agents have in this workspace, by their key."""
+        """The configured roles, by key."""
         every = {
             "interceptor": self.interceptor,
             "verifier": self.verifier,
@@ -294,12 +294,12 @@ class Config(Part):
 
     @property
     def agents_of_roles(self) -> dict[str, Agent]:
-        """By the key of the role, those that are its own."""
+        """The roles' own agents, by key."""
         return {key: role.agent for key, role in self.roles.items() if isinstance(role.agent, Agent)}
 
     @property
     def by_name(self) -> dict[str, Agent]:
-        """The agents that an entry may ask for; the empty name is that of `agent`."""
+        """The agents for entries by name. "" is the default agent."""
         return {"": self.agent, **self.agents}
 
     @property
@@ -308,8 +308,7 @@ class Config(Part):
         return self.agent.env if self.env is None else self.env
 
     def with_agent(self, name: str, effort: str = "") -> "Config":
-        """The config as a session with this named agent and effort sees it. An agent that was taken out of the config since the session was
-        claimed has become the usual one, and one that takes no effort has none."""
+        """The config of a session with this agent and effort. The default agent replaces one removed since the claim. An effort without support is dropped."""
         agent = self.by_name.get(name, self.agent)
         if effort and agent.kind in agent_kinds.WITH_EFFORT:
             agent = agent.model_copy(update={"effort": effort})
@@ -317,12 +316,12 @@ class Config(Part):
 
     @property
     def session_agents(self) -> list[Agent]:
-        """The agents that work on an entry: a host needs all of them."""
+        """The agents of a session: its host needs all of them."""
         others = (self.interceptor, self.verifier)
         return [self.agent, *(part.acting_agent for part in others if part is not None)]
 
     def agent_of(self, role: str) -> Agent | None:
-        """The agent that a session in this role begins with. None: the role was taken out of the config."""
+        """The first agent of a session in this role; None: the role was removed from the config."""
         if role == "implement":
             return self.agent
         proposer = self.proposers.get(role)
@@ -330,7 +329,7 @@ class Config(Part):
 
     @property
     def proposers(self) -> dict[str, Proposer | None]:
-        """By the role of their runs."""
+        """The proposers, by the role of their runs."""
         return {"plan": self.planner, "expand": self.expander, "orchestrate": self.orchestrator}
 
     @property
@@ -348,7 +347,7 @@ class Config(Part):
 
     @property
     def required_judges(self) -> dict[str, Interceptor | Verifier]:
-        """Those that must give a verdict, by their key. A verifier must where nothing else judges the work."""
+        """The judges with a required verdict, by key. A verifier is required if nothing else judges the work."""
         judges: dict[str, Interceptor | Verifier | None] = {
             "interceptor": self.interceptor if self.interceptor and self.interceptor.required else None,
             "verifier": self.verifier if self.verifier and (self.verifier.required or not self.verify) else None,
@@ -365,12 +364,12 @@ class Config(Part):
 
     @property
     def initial_reservation(self) -> int | None:
-        """Micro-USD; None: the whole ceiling at once, also for agents that keep the limit of their start."""
+        """Micro-USD; None: the whole ceiling at once, also for FIXED_LIMIT_KINDS."""
         return None if self.hold_slice_usd is None or self.keeps_first_limit else micro(self.hold_slice_usd)
 
 
 def envs(config: Config) -> dict[str, str]:
-    """The env of every agent, the others' with their name or role as a prefix."""
+    """The env of all agents, prefixed with names or roles except for the default agent's."""
     theirs = {f"{role}.{name}": value for role, agent in config.agents_of_roles.items() for name, value in agent.env.items()}
     named = {f"{name}.{variable}": value for name, agent in config.agents.items() for variable, value in agent.env.items()}
     return {**theirs, **named, **config.check_env, **config.agent.env}
