@@ -12,8 +12,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from config.http import agent_door, static_files  # noqa: E402  (needs the settings)
-from config.mcp import door as mcp  # noqa: E402
+from config.http import agent_listener, static_files  # noqa: E402  (needs the settings)
+from config.mcp import endpoint as mcp  # noqa: E402
 from orchestration.repositories import serving  # noqa: E402
 
 THREADS = 8
@@ -36,9 +36,9 @@ def _needs_async(scope: dict[str, Any]) -> bool:
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "http" and scope["path"] == mcp.PATH:
-        await mcp.application(agent_door.entered(scope) if agent_door.is_at(scope) else scope, receive, send, application)
-    elif agent_door.is_at(scope):
-        await (streams if _needs_async(scope) else pages)(agent_door.entered(scope), receive, send)
+        await mcp.application(agent_listener.entered(scope) if agent_listener.is_at(scope) else scope, receive, send, application)
+    elif agent_listener.is_at(scope):
+        await (streams if _needs_async(scope) else pages)(agent_listener.entered(scope), receive, send)
     elif scope["type"] == "http" and scope["path"].startswith("/git/"):
         await serving.application(scope, receive, send)
     elif scope["type"] == "http" and _needs_async(scope):

@@ -73,12 +73,12 @@ async def _serve(listener: socket.socket) -> None:
     await asyncio.to_thread(lease.start)
     runner = server.runner(lease.id, drain_s=min(settings.DRAIN_S or settings.STOP_GRACE_S, STREAMS_S))
     await runner.setup()
-    door = await server.listen(runner, listener)
+    site = await server.listen(runner, listener)
     ending = asyncio.Event()
     for sig in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sig, ending.set)
     await ending.wait()
-    door.close()
+    site.close()
     await runner.cleanup()
     if at_work := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.wait(at_work, timeout=LAST_S)

@@ -87,7 +87,7 @@ MCP_CLIENTS = env.value("MUSTER_MCP_CLIENTS").split(",")
 MIDDLEWARE = [
     "config.http.middleware.request_context",
     "config.http.middleware.api_names_release",
-    "config.http.agent_door.only_sessions",
+    "config.http.agent_listener.only_sessions",
     "config.http.health.answered_first",
     "config.http.middleware.known_host",
     "config.http.middleware.api_answers_json",

@@ -25,7 +25,7 @@ from django.conf import settings  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
 from config import prepared  # noqa: E402
-from config.http import agent_door  # noqa: E402
+from config.http import agent_listener  # noqa: E402
 from workspaces.people import login_links  # noqa: E402
 
 API = "config.http.api"
@@ -55,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("No user has a password yet: ./muster manage changepassword owner", file=sys.stderr)
         return 1
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
-    door = _door(args)
-    agent_door.ports.update([door.getsockname()[1]] if door else [])
-    Server(uvicorn_config(application)).run(sockets=[listener, *([door] if door else [])])
+    for_agents = _agent_listener(args)
+    agent_listener.ports.update([for_agents.getsockname()[1]] if for_agents else [])
+    Server(uvicorn_config(application)).run(sockets=[listener, *([for_agents] if for_agents else [])])
     return 0
 
 
@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._ending.set)
 
 
-def _door(args: argparse.Namespace) -> socket.socket | None:
+def _agent_listener(args: argparse.Namespace) -> socket.socket | None:
     """The listener for agents; None where it is switched off."""
     if args.agent_fd is not None:
         return socket.socket(fileno=args.agent_fd)

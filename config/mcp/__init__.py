@@ -1,3 +1,3 @@
-"""The Model Context Protocol at /mcp, beside Django. `door`: what is checked of each request. `tools`: the tools, each a call of the API.
-`calls`: how a tool calls the API. `server`: the protocol, by the SDK. `server` alone imports the SDK, at the first request.
+"""The Model Context Protocol at /mcp, beside Django. `endpoint` checks each request, `tools` are calls of the API, and `calls` makes these. `server` has the
+protocol, and alone imports the SDK, at the first request.
 """

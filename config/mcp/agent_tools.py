@@ -1,4 +1,4 @@
-"""The four tools of an agent's own token: it can ask, report, propose and read its entry, and start, approve or raise nothing."""
+"""The four tools of an agent's token: ask, report, propose, and read its entry. It can start, approve or raise nothing."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from workspaces.access import Caller
 
 @dataclass(frozen=True)
 class AgentTool:
-    """`run`: what the tool does; None: it is the call of the API that `report` makes."""
+    """A tool of an agent's token."""
 
     name: str
     description: str
     takes: Mapping[str, Schema]
     output: Mapping[str, Any]
-    run: Callable[[Caller, Mapping[str, Any]], dict[str, Any]] | None = None
+    run: Callable[[Caller, Mapping[str, Any]], dict[str, Any]] | None = None  # None: the API call of `report`
     reads: bool = False
 
     def input_schema(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A call of the API within this process: by its address, with the caller's own token, so that the API's rules are the only ones."""
+"""API calls within this process, by path and with the caller's token: the API's rules are the only ones."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from config.http import agent_door
+from config.http import agent_listener
 
-KEPT = (b"host", b"authorization", b"x-forwarded-for", b"x-forwarded-proto", agent_door.HEADER.lower().encode())
+FORWARDED = (b"host", b"authorization", b"x-forwarded-for", b"x-forwarded-proto", agent_listener.HEADER.lower().encode())
 MAX_TEXT = 200_000
 
-Site = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+Api = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
 class CallRefused(Exception):
@@ -29,25 +29,25 @@ class Call:
 
 @dataclass(frozen=True)
 class Text:
-    """The beginning or the end of a text, and whether there is more."""
+    """The beginning or the end of a text."""
 
     text: str
     is_cut: bool
 
 
-async def as_json(site: Site, scope: Mapping[str, Any], call: Call) -> Any:
+async def as_json(api: Api, scope: Mapping[str, Any], call: Call) -> Any:
     """The API's answer. Raises CallRefused."""
-    return json.loads(await _answered(site, scope, call))
+    return json.loads(await _answered(api, scope, call))
 
 
-async def as_text(site: Site, scope: Mapping[str, Any], call: Call, *, end: bool) -> Text:
-    """At most MAX_TEXT bytes of a text; `end`: its last ones. Raises CallRefused."""
-    content = await _answered(site, scope, call, most=MAX_TEXT + 1, end=end)
+async def as_text(api: Api, scope: Mapping[str, Any], call: Call, *, end: bool) -> Text:
+    """The first or last MAX_TEXT bytes of a text. Raises CallRefused."""
+    content = await _answered(api, scope, call, most=MAX_TEXT + 1, end=end)
     part = content[-MAX_TEXT:] if end else content[:MAX_TEXT]
     return Text(part.decode("utf-8", "replace"), is_cut=len(content) > MAX_TEXT)
 
 
-async def _answered(site: Site, scope: Mapping[str, Any], call: Call, *, most: int | None = None, end: bool = False) -> bytes:
+async def _answered(api: Api, scope: Mapping[str, Any], call: Call, *, most: int | None = None, end: bool = False) -> bytes:
     body = b"" if call.body is None else json.dumps(call.body).encode()
     sent = iter([{"type": "http.request", "body": body, "more_body": False}])
     status, content = 0, b""
@@ -64,14 +64,14 @@ async def _answered(site: Site, scope: Mapping[str, Any], call: Call, *, most: i
             if most is not None:
                 content = content[-most:] if end else content[:most]
 
-    await site(_scope(scope, call, len(body)), receive, send)
+    await api(_scope(scope, call, len(body)), receive, send)
     if status >= 400:
         raise CallRefused(sentence(status, content))
     return content
 
 
 def _scope(scope: Mapping[str, Any], call: Call, length: int) -> dict[str, Any]:
-    kept = [(name, value) for name, value in scope["headers"] if name in KEPT]
+    kept = [(name, value) for name, value in scope["headers"] if name in FORWARDED]
     more = {"content-type": "application/json", "content-length": str(length), "accept": "*/*", **(call.headers or {})}
     headers = [*kept, *((name.lower().encode(), value.encode("latin1")) for name, value in more.items())]
     same = {name: scope[name] for name in ("type", "asgi", "http_version", "scheme", "client", "server") if name in scope}

@@ -1,4 +1,4 @@
-"""The tools, as data: what each takes, and the call of the API that it is. An agent's own token has four others, which are in `agent_tools`."""
+"""The tools as data: their arguments and API calls. An agent's token has those of `agent_tools` instead."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,18 +34,17 @@ TEXT_OUT: Schema = {
 
 @dataclass(frozen=True)
 class Tool:
-    """`path`: below the workspace's own; names in braces are arguments. `query`: arguments that go there; all others are the body's.
-    `answer`: JSON, or the beginning or end of a text. `actions`: the argument `action` is the last part of the path."""
+    """A tool: one call of the API. Its arguments go into the path, the query, or the body."""
 
     name: str
     description: str
     method: Literal["GET", "POST"]
-    path: str
+    path: str  # below the workspace's; names in braces are arguments
     takes: Mapping[str, Schema] = field(default_factory=dict)
     required: tuple[str, ...] = ()
-    query: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()  # names of arguments
     fixed: Mapping[str, str] = field(default_factory=dict)
-    answer: Literal["json", "start", "end"] = "json"
+    answer: Literal["json", "start", "end"] = "json"  # JSON, or a part of a text
     output: Any = None
     definitions: Mapping[str, Schema] = field(default_factory=dict)
     need: Need = Need.VIEW
@@ -71,7 +70,7 @@ class Tool:
         return dict(TEXT_OUT) if self.answer != "json" else self.output or {"type": "object"}
 
     def call(self, workspace: str, given: Mapping[str, Any]) -> Call:
-        """The call of the API, for arguments that fit the schema."""
+        """The API call for valid arguments."""
         path = self.path if self.path == PREFIX else f"{PREFIX}/{workspace}/orchestration{self.path}"
         in_path = {name for name in self.takes if f"{{{name}}}" in self.path}
         remaining = {name: value for name, value in given.items() if name in self.takes and name not in in_path}
@@ -85,7 +84,7 @@ def _model(model: Any, *, mode: Literal["serialization", "validation"] = "serial
 
 
 def for_caller(caller: Caller) -> list[Tool]:
-    """The tools that a token may use somewhere; the API checks each call."""
+    """The tools within a token's permissions of any workspace. The API checks each call."""
     granted = access.needs_anywhere(caller)
     return [tool for tool in TOOLS if tool.need in granted]
 

@@ -30,8 +30,8 @@ class Up(Supervisor):
         self.environ["MUSTER_DEMO"] = os.environ.get("MUSTER_DEMO", "1") if self.demo else "0"
         self.environ.setdefault("MUSTER_BASE_URL", sockets.address(self.host, self.port))
         (self.data / "address").write_text(self.environ["MUSTER_BASE_URL"])
-        self.door = self._listen_for_agents()
-        self.environ.setdefault("MUSTER_AGENT_URL", sockets.address(*self.door.getsockname()[:2]))
+        self.agent_listener = self._listen_for_agents()
+        self.environ.setdefault("MUSTER_AGENT_URL", sockets.address(*self.agent_listener.getsockname()[:2]))
         (self.data / "agent-address").write_text(self.environ["MUSTER_AGENT_URL"])
         self._open_gateway()
         if not sockets.is_loopback(self.host) and not os.environ.get("MUSTER_ALLOWED_HOSTS"):
@@ -43,7 +43,7 @@ class Up(Supervisor):
         bootstrap, output = self._begin_bootstrap()
         copies.load("config.preloaded")
         ready, release = os.pipe()
-        handles = (self.listener.fileno(), self.door.fileno())
+        handles = (self.listener.fileno(), self.agent_listener.fileno())
         web = self.python("web", "config.web", "--fd", str(handles[0]), "--agent-fd", str(handles[1]), "--after", str(ready))
         web.pass_fds = (*handles, ready)
         self.spawn(web)
@@ -86,19 +86,19 @@ class Up(Supervisor):
         if "MUSTER_GATEWAY_URL" in self.environ:
             (self.data / "gateway-address").unlink(missing_ok=True)
             return
-        self.gateway_door = door = sockets.listen("127.0.0.1", 0)
-        self.environ["MUSTER_GATEWAY_URL"] = sockets.address("127.0.0.1", door.getsockname()[1])
+        self.gateway_listener = listener = sockets.listen("127.0.0.1", 0)
+        self.environ["MUSTER_GATEWAY_URL"] = sockets.address("127.0.0.1", listener.getsockname()[1])
         (self.data / "gateway-address").write_text(self.environ["MUSTER_GATEWAY_URL"])
-        fcntl.fcntl(door, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(door, fcntl.F_SETFL, fcntl.fcntl(door, fcntl.F_GETFL) | os.O_ASYNC)
+        fcntl.fcntl(listener, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(listener, fcntl.F_SETFL, fcntl.fcntl(listener, fcntl.F_GETFL) | os.O_ASYNC)
 
     def called(self) -> None:
-        door = self.gateway_door
-        if door is None or self.stopping or any(child.name == "gateway" for child in self.children):
+        listener = self.gateway_listener
+        if listener is None or self.stopping or any(child.name == "gateway" for child in self.children):
             return
-        fcntl.fcntl(door, fcntl.F_SETFL, fcntl.fcntl(door, fcntl.F_GETFL) & ~os.O_ASYNC)
-        gateway = self.python("gateway", "config.gateway", "--fd", str(door.fileno()))
-        gateway.pass_fds = (door.fileno(),)
+        fcntl.fcntl(listener, fcntl.F_SETFL, fcntl.fcntl(listener, fcntl.F_GETFL) & ~os.O_ASYNC)
+        gateway = self.python("gateway", "config.gateway", "--fd", str(listener.fileno()))
+        gateway.pass_fds = (listener.fileno(),)
         self.spawn(gateway)
 
     def _start_valkey(self) -> None:

@@ -35,8 +35,8 @@ class Supervisor:
         self.record = Record(self.data / "children.json")
         self.children: list[Child] = []
         self.listener: socket.socket | None = None
-        self.door: socket.socket | None = None  # for agents
-        self.gateway_door: socket.socket | None = None
+        self.agent_listener: socket.socket | None = None  # for agents
+        self.gateway_listener: socket.socket | None = None
         self.valkey_at: Path | None = None
         self.environ = {**os.environ, "MUSTER_DRAIN_S": "0"}  # who presses Ctrl-C waits for it
         self.stopping = False
@@ -71,7 +71,7 @@ class Supervisor:
             raise Stop
 
     def called(self) -> None:
-        """A client has called at a door behind which no process is yet."""
+        """Start the gateway at its listener's first connection."""
 
     def _is_second_ctrl_c(self, sig: int) -> bool:
         """True if it is a new Ctrl-C: some programs signal the process and then its group."""
@@ -148,7 +148,7 @@ class Supervisor:
     def stop(self) -> None:
         """Workers first, since they need the others; then web; then Valkey, which writes its file."""
         self.stopping, self.stopping_since = True, time.monotonic()
-        for listener in (self.listener, self.door, self.gateway_door):
+        for listener in (self.listener, self.agent_listener, self.gateway_listener):
             if listener:
                 listener.close()
         if any(child.alive for child in self.children):

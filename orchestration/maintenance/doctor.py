@@ -139,7 +139,7 @@ def _served_release() -> str:
 
 
 def _agents_address() -> Finding:
-    """The agents' own port answers nothing but the API (config/http/agent_door.py)."""
+    """The agents' own port answers nothing but the API (config/http/agent_listener.py)."""
     problem = "Agents reach the pages and the login there too: set MUSTER_AGENT_URL to the web server's second port (8766)"
     try:
         with urllib.request.urlopen(f"{settings.AGENT_URL}/livez", timeout=TIMEOUT_S):

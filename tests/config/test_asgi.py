@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from config import asgi
-from config.http import agent_door
+from config.http import agent_listener
 
 ENTRY = "/api/v1/workspaces/ws_1/orchestration/todo/entries/entry_1"
 
@@ -25,7 +25,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name in ("pages", "streams", "stops"):
         monkeypatch.setattr(asgi, name, part(name))
     monkeypatch.setattr(asgi.serving, "application", part("git"))
-    monkeypatch.setattr(agent_door, "ports", {8766})
+    monkeypatch.setattr(agent_listener, "ports", {8766})
     return got
 
 

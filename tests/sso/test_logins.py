@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import RequestFactory
 from django.utils.timezone import now
 
-from config.mcp import door
+from config.mcp import endpoint
 from dashboard.live import streams
 from tests.sso.conftest import Browser, a_browser, let_age
 from tests.sso.provider import Provider
@@ -166,8 +166,8 @@ def test_streams_and_the_model_context_protocol_stop_with_the_same_reason(
     for refused in (lambda: streams._person(open_stream), lambda: streams._program(program)):
         with pytest.raises(Unauthorized, match="no longer confirms"):
             refused()
-    with pytest.raises(door.Refused, match="no longer confirms"):
-        door._caller({"authorization": f"Bearer {secret}"})
+    with pytest.raises(endpoint.Refused, match="no longer confirms"):
+        endpoint._caller({"authorization": f"Bearer {secret}"})
 
 
 def test_the_api_gives_a_browser_the_reason(browser: Browser, provider: Provider) -> None:

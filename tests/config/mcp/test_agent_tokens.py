@@ -6,7 +6,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from budget.models import Account
-from config.http import agent_door
+from config.http import agent_listener
 from config.mcp import tools
 from orchestration.configuration import secrets
 from orchestration.edge import agent_requests
@@ -130,6 +130,6 @@ def test_after_its_session_it_is_refused(token: str, session: Session) -> None:
 
 
 def test_at_the_address_of_agents_only_they_are_answered(token: str, workspace: Workspace) -> None:
-    marked = {agent_door.HEADER.replace("-", "_"): "1"}
+    marked = {agent_listener.HEADER.replace("-", "_"): "1"}
     assert posted(PING, token, **marked).status_code == 200
     assert posted(PING, a_token(workspace), **marked).status_code == 401

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from config.http import agent_door
+from config.http import agent_listener
 from tests.config.mcp.clients import PING, posted
 from tests.config.mcp.oauth_client import Person, Store, tools
 from tests.factories import a_workspace
@@ -45,7 +45,7 @@ def test_it_registers_itself_where_the_server_reads_no_documents(shop: Workspace
 def test_without_the_extra_nothing_of_it_is_installed_or_loaded() -> None:
     """In a process of its own, which does not see the SDK."""
     hidden = "import importlib.util as util; find = util.find_spec; util.find_spec = lambda name, *more: find(name, *more) if name != 'mcp' else None"
-    loaded = "import sys, django; django.setup(); import config.urls, config.mcp.door; from django.conf import settings"
+    loaded = "import sys, django; django.setup(); import config.urls, config.mcp.endpoint; from django.conf import settings"
     shown = "print(settings.MCP, [name for name in sys.modules if name.startswith('workspaces.oauth')])"
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
     command = [sys.executable, "-c", f"{hidden}\n{loaded}; {shown}"]
@@ -56,5 +56,5 @@ def test_an_answer_401_names_the_document_and_that_of_agents_does_not(shop: Work
     named = 'Bearer realm="muster", resource_metadata="http://localhost/.well-known/oauth-protected-resource/mcp"'
     assert posted(PING).headers["www-authenticate"] == named
     assert posted(PING, "wrong").headers["www-authenticate"] == named
-    marked = {agent_door.HEADER.replace("-", "_"): "1"}
+    marked = {agent_listener.HEADER.replace("-", "_"): "1"}
     assert posted(PING, **marked).headers["www-authenticate"] == 'Bearer realm="muster"'

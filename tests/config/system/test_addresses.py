@@ -85,20 +85,26 @@ def test_agents_get_the_next_port_another_one_or_none(
 
     monkeypatch.setattr(sockets, "listen", listen)
 
-    def door(port: int, agent_port: int | None = None, agent_host: str = "") -> Any:
+    def listener_of(port: int, agent_port: int | None = None, agent_host: str = "") -> Any:
         named = {"host": "127.0.0.1", "agent_host": agent_host}
-        return web._door(SimpleNamespace(**named, port=port, agent_port=agent_port, agent_fd=None))  # type: ignore[arg-type]
+        return web._agent_listener(SimpleNamespace(**named, port=port, agent_port=agent_port, agent_fd=None))  # type: ignore[arg-type]
 
-    assert [door(8765), door(8765, 7000), door(8765, 0), door(0), door(9000)] == ["listener", "listener", None, "listener", None]
+    assert [listener_of(8765), listener_of(8765, 7000), listener_of(8765, 0), listener_of(0), listener_of(9000)] == [
+        "listener",
+        "listener",
+        None,
+        "listener",
+        None,
+    ]
     assert asked == [("127.0.0.1", port) for port in (8766, 7000, 0, 9001)]
     assert "Agents have no address of their own here: port 9001 on 127.0.0.1 cannot be used" in capsys.readouterr().err
     monkeypatch.setenv("MUSTER_AGENT_LISTEN", "10.0.0.5")
-    door(8765), door(8765, 7000, "10.0.0.6")
+    listener_of(8765), listener_of(8765, 7000, "10.0.0.6")
     assert asked[4:] == [("10.0.0.5", 8766), ("10.0.0.6", 7000)]
-    for refused in (lambda: door(9000), lambda: door(8765, 9001), lambda: door(8765, 8765, "10.0.0.6")):
+    for refused in (lambda: listener_of(9000), lambda: listener_of(8765, 9001), lambda: listener_of(8765, 8765, "10.0.0.6")):
         with pytest.raises(SystemExit, match=r"--agent-host|must differ"):
             refused()
     with socket.socket() as taken:
-        given = web._door(SimpleNamespace(agent_fd=os.dup(taken.fileno())))  # type: ignore[arg-type]
+        given = web._agent_listener(SimpleNamespace(agent_fd=os.dup(taken.fileno())))  # type: ignore[arg-type]
         assert given is not None and given.fileno() != taken.fileno()
         given.close()

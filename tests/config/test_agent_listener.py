@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from config import asgi
-from config.http import agent_door
+from config.http import agent_listener
 from config.system import env
 from tests.factories import a_session, a_token, a_workspace, an_entry
 from workspaces.people import tokens
@@ -60,7 +60,7 @@ def test_what_arrives_at_the_second_port_is_marked_and_has_no_cookie(monkeypatch
 
     for name in ("pages", "streams", "stops"):
         monkeypatch.setattr(asgi, name, site)
-    monkeypatch.setattr(agent_door, "ports", {8766})
+    monkeypatch.setattr(agent_listener, "ports", {8766})
     headers = [(b"cookie", b"sessionid=x"), (b"host", b"web:8766"), (b"x-muster-door", b""), (b"accept", b"*/*")]
     asyncio.run(asgi.application({"type": "http", "path": path, "server": ("0.0.0.0", 8766), "headers": headers}, None, None))
     got = dict(seen[0]["headers"])

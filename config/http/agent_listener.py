@@ -1,5 +1,5 @@
-"""The agents' own address: a second listener of the web server that answers sessions' tokens alone, below /api/v1/ and at /mcp. A sandbox's proxy lets
-agents reach this one and not the address of people: there they could try passwords, from an address that people share.
+"""The agents' listener: a second one of the web server, for session tokens alone, below /api/v1/ and at /mcp. A sandbox's proxy allows this one and not the
+people's, where agents could guess passwords from an address shared with people.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from workspaces.people import tokens
 
 PREFIX = "/api/v1/"
 HEADER = "X-Muster-Door"
-"""Set on each request that came by the second listener. From elsewhere it only takes away what its sender may do."""
+"""The mark of requests by this listener. A client that forges it only loses permissions."""
 ports: set[int] = set()
-"""Where this process listens for agents."""
+"""The ports of this process for agents."""
 
 
 def is_at(scope: dict[str, Any]) -> bool:
@@ -24,7 +24,7 @@ def is_at(scope: dict[str, Any]) -> bool:
 
 
 def entered(scope: dict[str, Any]) -> dict[str, Any]:
-    """The request as the site gets it: marked, without cookies, and by a host name that is allowed, since tokens are no browser's."""
+    """The marked request, without cookies, and with an allowed host: a bearer token comes from no browser."""
     name = HEADER.lower().encode()
     kept = [(key, value) for key, value in scope["headers"] if key not in (b"cookie", b"host", name)]
     host = urlsplit(settings.BASE_URL).netloc.encode()
@@ -32,7 +32,7 @@ def entered(scope: dict[str, Any]) -> dict[str, Any]:
 
 
 def only_sessions(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Answer a request that came by the agents' address only below the API, and with the token of a session."""
+    """Middleware: the agents' listener serves the API alone, and session tokens alone."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if HEADER not in request.headers:

@@ -1,4 +1,4 @@
-"""The ASGI application at /mcp. It has no middleware of Django: host, origin, token and size are checked here, and errors have the API's shape."""
+"""The ASGI application at /mcp. It bypasses Django's middleware: host, origin, token and size are checked here. Errors have the API's format."""
 
 import asyncio
 import importlib.util
@@ -16,7 +16,7 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.db import Error, close_old_connections
 
-from config.http import agent_door, errors
+from config.http import agent_listener, errors
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.machine import release
@@ -34,11 +34,11 @@ PLAIN = (b"www-authenticate", b'Bearer realm="muster"')
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Site = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+Api = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class Refused(Exception):
-    """The request goes no further."""
+    """The request is answered with an error."""
 
     def __init__(self, status: int, name: str, message: str, *headers: tuple[bytes, bytes]) -> None:
         super().__init__(message)
@@ -46,17 +46,17 @@ class Refused(Exception):
         self.body = errors.invalid(message) if status == 400 else errors.named(name, message)
 
 
-async def application(scope: dict[str, Any], receive: Receive, send: Send, site: Site) -> None:
-    """One request of the protocol. `site`: the application that answers calls of the API."""
+async def application(scope: dict[str, Any], receive: Receive, send: Send, api: Api) -> None:
+    """Answer one request of the protocol."""
     request_id = uuid.uuid4().hex[:16]
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
-    named = _naming(send, request_id)
+    named = _with_headers(send, request_id)
     try:
         with tokens.at_mcp():
             body = await _checked(scope, receive)
             server = await asyncio.to_thread(import_module, "config.mcp.server")
-            await server.handle(scope, _given(body, receive), named, site)
+            await server.handle(scope, _replayed(body, receive), named, api)
     except Refused as refused:
         await _answer(named, refused)
     except Exception:
@@ -65,7 +65,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send, site:
 
 
 async def _checked(scope: dict[str, Any], receive: Receive) -> bytes:
-    """The body of a request that may be served; its scope has its caller then. Raises Refused."""
+    """Authenticate a request, put its caller into the scope, and return the body. Raises Refused."""
     headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in scope["headers"]}
     host = _host(scope)
     if (origin := headers.get("origin")) and origin not in {f"http://{host}", f"https://{host}", settings.BASE_URL}:
@@ -75,7 +75,7 @@ async def _checked(scope: dict[str, Any], receive: Receive) -> bytes:
     if scope["method"] != "POST":
         raise Refused(405, "MethodNotAllowedError", f"{scope['method']} is not allowed here: POST", (b"allow", b"POST"))
     scope[CALLER] = await sync_to_async(_caller, thread_sensitive=False)(headers, _challenge(scope, headers))
-    return await _read(receive)
+    return await _read_body(receive)
 
 
 def _host(scope: dict[str, Any]) -> str:
@@ -86,8 +86,8 @@ def _host(scope: dict[str, Any]) -> str:
 
 
 def _challenge(scope: dict[str, Any], headers: dict[str, str]) -> tuple[bytes, bytes]:
-    """With the address at which a client learns how a person lets it in; agents get their tokens otherwise."""
-    if not settings.MCP or agent_door.HEADER.lower() in headers:
+    """The WWW-Authenticate header, with the resource metadata (RFC 9728) except for agents: they get their tokens otherwise."""
+    if not settings.MCP or agent_listener.HEADER.lower() in headers:
         return PLAIN
     return PLAIN[0], metadata.challenge(ASGIRequest(scope, io.BytesIO())).encode("latin1")
 
@@ -100,7 +100,7 @@ def _caller(headers: dict[str, str], challenge: tuple[bytes, bytes] = PLAIN) -> 
         token = tokens.find(secret.strip())
         if token is None:
             raise Refused(401, "UnauthorizedError", tokens.why_void(secret.strip()), challenge)
-        if agent_door.HEADER.lower() in headers and not token.session_ref:
+        if agent_listener.HEADER.lower() in headers and not token.session_ref:
             raise Refused(401, "UnauthorizedError", "Only the token of a session is answered here", challenge)
         tokens.mark_used(token)
         return access.of_token(token)
@@ -110,7 +110,7 @@ def _caller(headers: dict[str, str], challenge: tuple[bytes, bytes] = PLAIN) -> 
         close_old_connections()
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     body = b""
     while True:
         message = await receive()
@@ -123,7 +123,7 @@ async def _read(receive: Receive) -> bytes:
             return body
 
 
-def _given(body: bytes, receive: Receive) -> Receive:
+def _replayed(body: bytes, receive: Receive) -> Receive:
     messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def again() -> MutableMapping[str, Any]:
@@ -132,8 +132,8 @@ def _given(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _naming(send: Send, request_id: str) -> Send:
-    """Each answer names its request and the release, as the API's do."""
+def _with_headers(send: Send, request_id: str) -> Send:
+    """Add the headers of the API's answers: request id and release."""
     named = [(b"x-request-id", request_id.encode()), (b"muster-version", release.NUMBER.encode())]
 
     async def sending(message: MutableMapping[str, Any]) -> None:
