@@ -4,12 +4,12 @@
 - `charges`: charges over the API
 - `permits`: reservations for spend outside Muster; `permit_gateway`: their tokens for the gateway
 - `corrections`: adjustments by people
-- `requests`: requests in the gateway, each reserved before it is sent
-- `awaited`: reservations of sessions whose host is away; `unknown`: those that keep the money of requests without a known answer
-- `prices`: what tokens cost
-- `rebuild`: counters compared with the ledger, and repaired
-- `reconciliation`: a provider's own count compared with the ledger; `usage_files` reads it (pure)
-- `main_model`: the model that most of a session's money went to
+- `requests`: requests in the gateway, reserved before sending
+- `awaited`: reservations of absent hosts' sessions; `unknown`: reservations of unknown requests
+- `prices`: the cost of tokens
+- `rebuild`: detection and repair of wrong counters
+- `reconciliation`: comparison with a provider's own count; `usage_files` parses it (pure)
+- `main_model`: a session's main model, by cost
 - `export`: rows as JSON and CSV
 """
 

@@ -17,9 +17,9 @@ MIN_GROWTH = 1000  # micro-USD: less than a tenth of a cent is not worth a state
 
 @dataclass(frozen=True)
 class Charge:
-    """An amount to book. `amount` in micro-USD, with `reported` and `computed` where known. `at`: None is now."""
+    """An amount to book, in micro-USD."""
 
-    event_key: str
+    event_key: str  # unique: repeated charges count once
     amount: int
     price_source: LedgerEntry.PriceSource
     category: Category = Category.ENTRY
@@ -33,7 +33,7 @@ class Charge:
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
     reason: str = ""
-    at: datetime | None = None
+    at: datetime | None = None  # None: now
 
 
 def charge(
@@ -47,7 +47,7 @@ def charge(
     actor: str,
     corrects: LedgerEntry | None = None,
 ) -> bool:
-    """Book an amount. False: this event was booked before, and nothing changed. One statement; its triggers move every counter."""
+    """Book an amount. False: this event was booked before, and nothing changed. One statement: its triggers update every counter."""
     return book(
         project.pk,
         item,
@@ -71,7 +71,7 @@ def book(
     actor: str,
     corrects: LedgerEntry | None = None,
 ) -> bool:
-    """Book an amount as `charge` does, by the keys of the rows."""
+    """Book an amount like `charge`, by primary keys."""
     if item.category == Category.ENTRY and account_id is not None and round_number is None:
         round_number = newest_round(account_id)
     values = {
@@ -98,7 +98,7 @@ def book(
         "reason": item.reason[:500],
         **({} if item.at is None else {"at": connection.ops.adapt_datetimefield_value(item.at)}),
     }
-    # One statement and no savepoint: the project's row is locked for as long as its triggers run.
+    # One statement and no savepoint: the triggers hold the lock of the project's row.
     with connection.cursor() as cursor:
         cursor.execute(_insert(tuple(values)), list(values.values()))
         return bool(cursor.rowcount == 1)
@@ -112,7 +112,7 @@ def _insert(columns: tuple[str, ...]) -> str:
 
 
 def drawn(hold_id: int) -> tuple[int, int]:
-    """The amount of a reservation, and how much of it is spent: micro-USD. In SQL, since it is read after each request of each agent."""
+    """The amount and the spent part of a reservation, in micro-USD. Raw SQL: it runs after each request of each agent."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT amount, drawn FROM {Hold._meta.db_table} WHERE id = %s", [hold_id])
         amount, spent = cursor.fetchone()
@@ -120,7 +120,7 @@ def drawn(hold_id: int) -> tuple[int, int]:
 
 
 def newest_round(account_id: str) -> int:
-    """The round that a charge without one belongs to: the newest, or the first when there is none yet."""
+    """The round of charges without one: the newest, or the first."""
     return RoundSpend.objects.filter(account_id=account_id).aggregate(newest=Max("number"))["newest"] or 1
 
 
@@ -133,8 +133,8 @@ def settle(
     round_number: int | None = None,
     reason: str = "",
 ) -> bool:
-    """Close a reservation and release its remainder. With a `remainder_key` the cost is unknown: the remainder is charged, not released, or
-    `at_most` so many micro-USD of it. What its requests in the gateway may still cost stays reserved (`ledger.unknown`). False: it was settled before.
+    """Close a reservation and release its remainder. A `remainder_key` charges it instead, up to `at_most` micro-USD: the cost is unknown. The bounds of unknown
+    requests stay reserved (`ledger.unknown`). False: it was settled before.
     """
     with transaction.atomic():
         reservation = (
@@ -172,7 +172,7 @@ def settle(
 
 
 def release_known(hold_id: int) -> bool:
-    """Release what an ended reservation keeps beyond what its requests may still cost: in the transaction that has changed one of them. True: it was settled."""
+    """Shrink an ended reservation to the bounds of its unknown requests, in the transaction of their change. True: it was settled."""
     ended = Hold.objects.filter(pk=hold_id, state=Hold.State.AWAITING, unknown_since__isnull=False)
     kept = F("drawn") + F("in_flight")
     ended.filter(amount__gt=kept).update(amount=kept)
@@ -180,7 +180,7 @@ def release_known(hold_id: int) -> bool:
 
 
 def open_reservation(project: Project, account: Account, *, session_ref: str, amount: int) -> Hold | None:
-    """Reserve micro-USD for a session without a reservation. None: a cap, the entry's budget or a limit refuses it."""
+    """Reserve micro-USD for a session without a reservation. None: a cap, the entry's budget or a limit refused it."""
     try:
         with transaction.atomic():
             return Hold.objects.create(project=project, account=account, session_ref=session_ref, amount=amount)
@@ -189,15 +189,14 @@ def open_reservation(project: Project, account: Account, *, session_ref: str, am
 
 
 def open_up_to(project_id: str, account_id: str, *, session_ref: str, most: int) -> Hold | None:
-    """Reserve up to `most` micro-USD for a session without a reservation: what the caps, the entry's budget and the limits leave. None: that is hardly
-    anything."""
+    """Reserve up to `most` micro-USD within the caps, the entry's budget and the limits. None: less than MIN_GROWTH is left."""
     account = Account.objects.select_related("project").get(pk=account_id)
     room = min([most, account.headroom, *limits.headrooms(project_id, Category.ENTRY)])
     return open_reservation(account.project, account, session_ref=session_ref, amount=room) if room >= MIN_GROWTH else None
 
 
 def grow(reservation: Hold, by: int) -> bool:
-    """Increase an open reservation by micro-USD. False: a cap, the entry's budget or a limit refuses it."""
+    """Increase an open reservation by micro-USD. False: a cap, the entry's budget or a limit refused it."""
     try:
         with transaction.atomic():
             return Hold.objects.filter(pk=reservation.pk, state=Hold.State.OPEN).update(amount=F("amount") + by) == 1
@@ -216,7 +215,7 @@ def extend(hold_id: int, by: int) -> int:
         ]
     )
     overdrawn = max(reservation.drawn - reservation.amount, 0)  # spent already, beyond the reservation
-    # By less where less is all that it lacks: else two sessions held each other up, 383 micro-USD apart.
+    # MIN_GROWTH yields to a smaller request: two sessions had blocked each other, 383 micro-USD apart.
     if room < max(min(MIN_GROWTH, by), 1):
         return 0
     more = min(room + overdrawn, by)
@@ -230,8 +229,7 @@ def shrink(hold_id: int, *, keep: int) -> bool:
 
 
 def adjust(row: LedgerEntry, amount: int, *, reason: str, actor: str, key: str, at: datetime | None = None) -> bool:
-    """Correct a row by another one of `amount` micro-USD (negative: a refund). Raises Invalid without a reason or below zero. `at`: as of
-    Charge."""
+    """Correct a row by another one of micro-USD (negative: a refund). Raises Invalid without a reason, and below zero."""
     if not reason.strip():
         raise Invalid("A correction needs a reason", "reason")
     with transaction.atomic():

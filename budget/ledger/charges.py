@@ -1,4 +1,4 @@
-"""Charges over the API: an outside planner or gateway reports what it spent (docs/explanation/money.md)."""
+"""Charges over the API: the spend reports of external planners and gateways (docs/explanation/money.md)."""
 
 import hashlib
 import secrets
@@ -13,10 +13,10 @@ MAX_KEY_LENGTH = 255
 
 @dataclass(frozen=True)
 class Report:
-    """The caller's report. `amount` in micro-USD; None: priced from the tokens."""
+    """A caller's report of spend."""
 
     category: Category
-    amount: int | None
+    amount: int | None  # micro-USD; None: priced from the tokens
     tokens: prices.Tokens
     reason: str = ""
     round_number: int | None = None
@@ -27,7 +27,7 @@ def book(
 ) -> LedgerEntry:
     """Book a charge once per key, and draw the permit down. Raises Invalid for a key used with another charge, or a model without a price.
 
-    The money is spent already, so it is booked whatever a cap, a limit or the permit allows, even after the permit has ended.
+    The money is already spent: it is booked beyond caps, limits and the permit, even after the permit's end.
     """
     if permit is not None and (permit.category != report.category or permit.account_id not in (None, account and account.pk)):
         raise Invalid("The permit is for another category or entry", "permit_id")
@@ -74,7 +74,7 @@ def event_key(project_id: str, actor: str, key: str | None, *, kind: str = "char
 
 
 def _same(row: LedgerEntry, item: booking.Charge, account: Account | None, round_number: int | None) -> bool:
-    """True if the row has the same report. Computed prices are ignored: the price table may have changed between the calls."""
+    """True for an equal report. Computed prices are ignored: the price table may have changed between the calls."""
     fields = ("category", "reported", "model", "reason")
     tokens = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
     same = all(getattr(row, name) == getattr(item, name) for name in (*fields, *tokens))

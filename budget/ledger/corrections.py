@@ -1,4 +1,4 @@
-"""Corrections by people: another row for the wrong one, and a line of activity with who and why."""
+"""Corrections by people: a reversing row, and a line of activity with author and reason."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,7 @@ from workspaces.errors import Invalid
 
 @dataclass(frozen=True)
 class Effect:
-    """The amounts that a correction would change, in micro-USD before and after. The account's amounts are None for spend without an
-    entry."""
+    """The amounts before and after a correction, in micro-USD. The account's are None for spend without an entry."""
 
     row: tuple[int, int]
     project_spent: tuple[int, int]
@@ -27,7 +26,7 @@ class Effect:
 
 
 def effect(row: LedgerEntry, amount: int) -> Effect:
-    """Preview a correction. Raises Invalid where `correct` would refuse it."""
+    """Preview a correction. Raises Invalid like `correct`."""
     _check(row, amount)
     net = row.amount + _corrected(row)
     if net + amount < 0:
@@ -54,7 +53,7 @@ def correct(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str)
     """Book a correction of micro-USD (negative: a refund) and record it. False: this key was booked before. Raises Invalid."""
     _check(row, amount)
     with transaction.atomic():
-        row = LedgerEntry.objects.select_for_update(of=("self",)).get(pk=row.pk)  # two corrections add up, one after the other
+        row = LedgerEntry.objects.select_for_update(of=("self",)).get(pk=row.pk)  # locked: concurrent corrections add up
         if is_booked(key):
             return False
         if not booking.adjust(row, amount, reason=reason, actor=by.name, key=key):

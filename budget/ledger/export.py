@@ -52,7 +52,7 @@ def row(entry: LedgerEntry) -> dict[str, Any]:
 
 
 def csv_lines(rows: Iterable[LedgerEntry]) -> Iterator[str]:
-    """A header and a line for each row: raw decimals, ISO times in UTC, formulas escaped."""
+    """A header, and a line per row: raw decimals, ISO times in UTC, formulas escaped."""
     return csv_export.lines(COLUMNS, (row(entry).values() for entry in rows))
 
 

@@ -1,4 +1,4 @@
-"""Permits with a token for the gateway. The app that has the gateway registers an opener, so budget does not import it."""
+"""Gateway tokens of permits. The gateway's app registers an opener: budget does not import it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from budget.models import Hold
 
 @dataclass(frozen=True, slots=True)
 class GatewayToken:
-    """The address of the gateway, and what its clients show in place of a provider's key: it sends on the permit's money, and ends with it."""
+    """The gateway's URL, and a token in place of a provider's key, with the permit's money and lifetime."""
 
     url: str
     token: str
@@ -19,11 +19,10 @@ _openers: list[Opener] = []
 
 
 def register_opener(opener: Opener) -> None:
-    """`opener(permit, credentials)`, inside a transaction: the same token again for the same permit. `credentials`: the names of the keys that its
-    requests may get; None: all. Where there is no token, the reason is returned, as a sentence."""
+    """Register the idempotent opener. It gets a permit and an allow-list of credentials (None: all), within a transaction, and returns a token or a reason."""
     _openers[:] = [opener]
 
 
 def open_for(permit: Hold, credentials: Sequence[str] | None) -> GatewayToken | str:
-    """The token, or the reason why there is none. Raises Invalid for a credential that cannot be used."""
+    """The permit's token, or the reason against one. Raises Invalid for an unusable credential."""
     return _openers[0](permit, credentials)

@@ -1,6 +1,6 @@
-"""Permits: money reserved for spend outside Muster, so that the caps apply before it is spent.
+"""Permits: reservations for spend outside Muster. The caps apply before the spend.
 
-A permit is a reservation without a session. It ends when it is given back or when it expires.
+A permit has no session. It ends by its release or its expiry.
 """
 
 from datetime import timedelta
@@ -77,7 +77,7 @@ def find(workspace_id: str, permit_id: str) -> Hold:
 
 
 def close(permit: Hold, *, by: Caller, reason: str = "") -> int:
-    """Release its remainder and return it, in micro-USD; 0: it had ended already. What its requests may still cost stays reserved (`unknown`)."""
+    """Release a permit's remainder, and return it in micro-USD; 0: it had ended already. The bounds of unknown requests stay reserved (`unknown`)."""
     with transaction.atomic():
         left = max(Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=permit.pk).free, 0)
         if not booking.settle(permit.pk):
@@ -107,7 +107,7 @@ _any_expired = StandingQuery(_expired)
 def refusal_sentence(
     workspace_id: str, account: Account | None, category: str, amount: int, refusal: str, *, asks: str = "the permit asks for"
 ) -> str:
-    """A sentence for what refused a reservation, by the database's own words `refusal`: the entry's budget, the cap or a limit."""
+    """A sentence about the budget, cap or limit that refused a reservation. `refusal` is the database's error."""
     requested = amounts.format_usd(amount)
     if "entry budget" in refusal and account is not None:
         account.refresh_from_db()

@@ -17,12 +17,12 @@ SEARCH = Decimal("0.01")  # USD a search, where the price table has none
 
 
 Context = tuple[tuple[str, str], ...]
-"""Pairs as the price library names them: `speed`, `service_tier`, `processing`. It ignores what it does not know."""
+"""Pairs of the price library: `speed`, `service_tier`, `processing`. It ignores unknown ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """A workspace's own price of a model: USD per million tokens. 0 is a price, as of a model that runs here."""
+    """A workspace's own price of a model: USD per million tokens. 0 is a price, such as a local model's."""
 
     input: Decimal
     output: Decimal
@@ -33,22 +33,20 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of one request. `input` excludes tokens read from or written to a cache. `cache_write_1h`: the part of `cache_write` that the
-    provider keeps for an hour. `context`: how the request was served, which has a price of its own for some models. `searches`: uses of a
-    provider's own search."""
+    """Tokens of one request."""
 
     model: str
-    input: int = 0
+    input: int = 0  # without cache reads and writes
     output: int = 0
     cache_read: int = 0
     cache_write: int = 0
-    cache_write_1h: int = 0
-    context: Context = ()
-    searches: int = 0
+    cache_write_1h: int = 0  # a part of cache_write, with a TTL of an hour
+    context: Context = ()  # some models have prices by it
+    searches: int = 0  # of the provider
 
 
 def cost(tokens: Tokens, own: Mapping[str, Rates] | None = None) -> int | None:
-    """Micro-USD, rounded up; None when the model has no price. The library applies tiers, such as long contexts. `own`: the workspace's."""
+    """Micro-USD, rounded up; None: no price. The workspace's own prices win. The library applies tiers, such as long contexts."""
     if own and (rates := own.get(tokens.model)) is not None:
         return amounts.round_up(_by_rates(tokens, rates))
     return _by_table(tokens)
@@ -56,7 +54,7 @@ def cost(tokens: Tokens, own: Mapping[str, Rates] | None = None) -> int | None:
 
 @lru_cache(1_024)
 def _by_table(tokens: Tokens) -> int | None:
-    """The gateway asks for the same ones with each request."""
+    """Cached: the gateway computes equal ones at each request."""
     usage = PricedUsage(
         input_tokens=tokens.input + tokens.cache_read + tokens.cache_write,
         cache_read_tokens=tokens.cache_read,
@@ -72,7 +70,7 @@ def _by_table(tokens: Tokens) -> int | None:
 
 
 def version_of(tokens: Tokens, own: Mapping[str, Rates]) -> str:
-    """The name of the prices by which these tokens are priced."""
+    """The name of the price table for these tokens."""
     return OWN if tokens.model in own else VERSION
 
 

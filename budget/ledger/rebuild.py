@@ -1,6 +1,6 @@
-"""Counters compared with the ledger and the open reservations. Triggers keep them equal, so drift means that someone edited rows.
+"""Comparison of counters with the ledger and the open reservations. Triggers keep them equal: drift comes from edited rows.
 
-A read under the project's lock sees all of a charge or none of it: every charge and every reservation writes that row last.
+A read under the project's lock is consistent: every charge and every reservation writes that row last.
 """
 
 from collections.abc import Iterator
@@ -23,19 +23,17 @@ _Sums = dict[tuple[str, str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A counter that differs from the sum of its rows, in micro-USD. `kind`: project, account, hold, round (`<account>:<number>`),
-    model (`<account>:<number>:<model>`) or day (`<day>:<category>`).
-    """
+    """A wrong counter, in micro-USD."""
 
-    kind: str
-    id: str
+    kind: str  # project, account, hold, round, model or day
+    id: str  # of a round `<account>:<number>`, of a model `<account>:<number>:<model>`, of a day `<day>:<category>`
     field: str
     stored: int
     expected: int
 
 
 def find(project_id: str) -> list[Drift]:
-    """Every wrong counter of a project. A fixed number of queries; charges wait meanwhile."""
+    """The wrong counters of a project. A fixed number of queries; charges wait meanwhile."""
     with transaction.atomic():
         lock_project(project_id)
         stored, computed = _stored(project_id), _computed(project_id)
@@ -47,13 +45,13 @@ def find(project_id: str) -> list[Drift]:
 
 
 def repair(project_id: str, *, by: Caller, reason: str) -> list[Drift]:
-    """Set every wrong counter to the sum of its rows, in one transaction, and record it. Returns what was wrong."""
+    """Set every wrong counter to the sum of its rows, in one transaction, and record it. Returns the drifts."""
     with transaction.atomic():
         lock(project_id)
         wrong = find(project_id)
         if not wrong:
             return []
-        # The trigger of an open reservation changes `held` by a difference, so `held` is set first to the reservations as they are.
+        # First: the trigger of an open reservation changes `held` by a difference, and would keep its drift.
         _set_held(project_id)
         for drift in wrong:
             _set(project_id, drift)
@@ -66,7 +64,7 @@ def repair(project_id: str, *, by: Caller, reason: str) -> list[Drift]:
 
 
 def lock(project_id: str) -> None:
-    """Lock all rows with counters, in the order of the triggers. `no_key`: a charge locks their keys first."""
+    """Lock all rows with counters, in the triggers' order. With FOR NO KEY UPDATE: a charge locks their keys first."""
     for rows in (
         Hold.objects.filter(project_id=project_id).order_by("pk"),
         Account.objects.filter(project_id=project_id).order_by("pk"),
@@ -77,7 +75,7 @@ def lock(project_id: str) -> None:
 
 
 def lock_project(project_id: str) -> None:
-    """Until the end of the transaction no charge and no reservation of the project commits. Take no other lock after this one."""
+    """Block charges and reservations of the project until the transaction ends. Take no other lock after this one."""
     list(Project.objects.select_for_update(no_key=True).filter(pk=project_id).values_list("pk"))
 
 

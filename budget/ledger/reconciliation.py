@@ -1,4 +1,4 @@
-"""A provider's own count compared with the ledger, by UTC day and model; optionally, the differences are booked."""
+"""Reconciliation of a provider's count with the ledger, by UTC day and model, with optional adjustments."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ ROUNDING = "rounding: not booked"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One day of one model, in micro-USD and tokens. `difference`: what to book so that the ledger equals the provider's count."""
+    """One day of one model, in micro-USD and tokens."""
 
     day: date
     model: str
@@ -63,13 +63,13 @@ def compare(workspace_id: str, reported: Sequence[ReportedUsage]) -> list[Line]:
 
 
 def apply(workspace_id: str, reported: Sequence[ReportedUsage], *, provider: str, by: Caller) -> list[Line]:
-    """Book an adjustment for each line that differs, on its own day, and return those lines. The same file again has no difference.
+    """Book an adjustment for each difference, on its own day, and return those lines. Idempotent: the same file again has no difference.
 
-    An adjustment belongs to no entry: it counts as the orchestrator's. What a request whose answer is not known may have cost is in the provider's count of
-    its day: its money is released.
+    An adjustment belongs to no entry: it counts as the orchestrator's. The provider's count includes unknown requests of its days: their bounds are
+    released.
     """
     with transaction.atomic():
-        rebuild.lock_project(workspace_id)  # no charge until the commit, and a second import waits
+        rebuild.lock_project(workspace_id)  # blocks charges and a second import until the commit
         project = Project.objects.get(pk=workspace_id)
         lines = [line for line in compare(workspace_id, reported) if line.to_book]
         for line in lines:
@@ -88,12 +88,12 @@ def apply(workspace_id: str, reported: Sequence[ReportedUsage], *, provider: str
             event = events.SpendReconciled(provider=provider, lines=len(lines), amount_usd=booked)
             activity.record(workspace_id, event, by=by, object_id=workspace_id)
             caps.announce(workspace_id)
-    _settle_unknown(workspace_id, reported, provider, by)  # after the commit: reservations are locked before the project
+    _settle_unknown(workspace_id, reported, provider, by)  # after the commit: the lock order is reservations, then project
     return lines
 
 
 def _settle_unknown(workspace_id: str, reported: Sequence[ReportedUsage], provider: str, by: Caller) -> None:
-    """At what was booked: the provider's count has the rest. A day that is not over may lack them."""
+    """Settle unknown requests at their booked amounts: the provider's count has the rest, except for an unfinished day."""
     counted = {
         (usage.day, same_model(usage.model)) for usage in reported if usage.cost is not None and usage.day < limits.today()
     }
@@ -104,7 +104,7 @@ def _settle_unknown(workspace_id: str, reported: Sequence[ReportedUsage], provid
         if {(at.astimezone(UTC).date(), same_model(model)) for at in (sent_at, ended_at) if at} <= counted
     ]
     if covered:
-        unknown.settle_all(workspace_id, by=by, reason=f"{provider} has counted its day", counted=Q(pk__in=covered))
+        unknown.settle_all(workspace_id, by=by, reason=f"{provider} has counted its day", counted_elsewhere=Q(pk__in=covered))
 
 
 def as_dict(line: Line) -> dict[str, Any]:
@@ -126,7 +126,7 @@ _Merged = dict[tuple[date, str], tuple[str, int | None, int | None]]
 
 
 def _merged(reported: Sequence[ReportedUsage]) -> _Merged:
-    """One line for several names of a model."""
+    """Merge the names of one model."""
     merged: _Merged = {}
     for usage in reported:
         model, cost, tokens = merged.get((usage.day, same_model(usage.model)), (usage.model, None, None))
@@ -160,7 +160,7 @@ def _booked(workspace_id: str, first: date, last: date) -> dict[tuple[date, str]
 
 
 def _key(workspace_id: str, line: Line) -> str:
-    """Contains the ledger's sum: the same difference after other charges were booked is a new one."""
+    """The event key, with the ledger's sum: an equal difference after other charges is a new one."""
     text = f"{workspace_id}\n{line.day}\n{same_model(line.model)}\n{line.ledger}\n{line.provider}"
     count = LedgerEntry.objects.filter(project_id=workspace_id, event_key__startswith=f"reconcile:{line.day}:").count()
     return f"reconcile:{line.day}:{hashlib.sha256(text.encode()).hexdigest()[:32]}:{count}"

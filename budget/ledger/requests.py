@@ -1,4 +1,4 @@
-"""Requests in the gateway: each has its worst case reserved before it is sent, and is booked once, at what its provider counted.
+"""Requests in the gateway: the worst case is reserved before sending, the provider's count booked once.
 
 Amounts are micro-USD. Triggers keep the reservation's `in_flight` (sql/requests_are_covered.sql).
 """
@@ -25,7 +25,7 @@ State = GatewayRequest.State
 
 
 class NotCovered(Exception):
-    """The money that a request may need is not there. `by`: what refuses it."""
+    """A cap, a budget or a limit refused the bound of a request."""
 
     def __init__(self, by: str) -> None:
         super().__init__(by)
@@ -34,46 +34,45 @@ class NotCovered(Exception):
 
 RESERVATION, ACCESS, ENDED, LOST = "reservation", "access", "ended", "lost"
 FOR_MONEY, FOR_PROVIDER = GatewayRequest.FOR_MONEY, GatewayRequest.FOR_PROVIDER
-"""The reasons for which a request waits."""
+"""Reasons of waiting requests."""
 UNPAID = "unpaid"
 REFUSED = "refused"
-"""The state of an access whose newest request its provider, or the gateway for it, has refused."""
+"""The state of an access after a refusal of its newest request by the provider, or by the gateway in its stead."""
 _REFUSALS = (401, 402, 403, 429)
 BROKEN = "its provider broke off two answers in a minute"
-"""The reason of a request that is not sent for that."""
+"""The reason of a request refused after these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounded:
-    """A request that may be sent. `bound`: the most that it can cost. `seen`: an estimate of what its input costs."""
+    """A request with its bounds."""
 
     api: str
     model: str
-    bound: int
+    bound: int  # the highest possible cost
     credential: str = ""
     output_limit: int = 0
     is_clamped: bool = False
     is_exact: bool = True
-    seen: int = 0
+    seen: int = 0  # an estimate of the input's cost
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A provider's count, or the known part of it. `amount`: what that costs. `unknown`: why the rest of the bound may still be owed; empty:
-    the count is final. `seen`: then an estimate of what that and the bytes of the answer cost. `most`: what a request to its model can cost, whatever it asked for; None: not known, and nothing is booked beyond the bound."""
+    """A provider's final count, or the known part of it."""
 
-    amount: int
+    amount: int  # its cost
     tokens: Tokens
     price_version: str
-    unknown: str = ""
-    seen: int = 0
-    most: int | None = None
+    unknown: str = ""  # the reason of a partial count; empty: it is final
+    seen: int = 0  # an estimate for a partial count and the answer's bytes
+    most: int | None = None  # the model's highest cost of any request; None: nothing is booked beyond the bound
     status: int | None = None
     first_byte_at: datetime | None = None
 
 
 class _Sent(NamedTuple):
-    """A request that was sent, with what its charge needs. `has_ended`: its reservation has."""
+    """A sent request, with the columns of its charge."""
 
     id: int
     state: str
@@ -89,7 +88,7 @@ class _Sent(NamedTuple):
     round: int | None
     agent: str
     seen: int
-    has_ended: bool
+    has_ended: bool  # its reservation has
 
     @property
     def event_key(self) -> str:
@@ -109,7 +108,7 @@ def open_access(
     ceiling: int = 0,
     origin: str = "",
 ) -> GatewayAccess:
-    """Let one process, or a permit's owner, send requests on this reservation. `origin`: empty for the address that uses it first, or ANYWHERE."""
+    """Grant a process, or a permit's owner, requests on a reservation. The access is bound to its first address, or to ANYWHERE."""
     return GatewayAccess.objects.create(
         id=ids.access(),
         hold=hold,
@@ -127,30 +126,29 @@ def open_access(
 
 
 def bind_access(access_id: str, origin: str) -> str:
-    """Bind an access to an address, unless it is bound. Returns the address that may use it."""
+    """Bind an access to an address, unless it is bound. Returns the bound address."""
     rows = GatewayAccess.objects.filter(pk=access_id)
     rows.filter(origin="").update(origin=origin)
     return rows.values_list("origin", flat=True).get()
 
 
 def end_access(access_id: str) -> None:
-    """Its token is of no use from now on. What was sent goes on."""
+    """Revoke an access. Sent requests continue."""
     GatewayAccess.objects.filter(pk=access_id, ended_at__isnull=True).update(ended_at=Now())
 
 
-def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting: int | None = None, key: str = "") -> int:
-    """Reserve a request's bound, before its first byte is sent. `waiting`: its row, where it waited. `key`: its own, so that this may be repeated when
-    nobody knows whether it was committed. Returns its id. Raises NotCovered."""
+def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting_id: int | None = None, key: str = "") -> int:
+    """Reserve a request's bound, before its first byte is sent. Idempotent by its key: the commit may be unknown to the caller. Returns its id. Raises NotCovered."""
     values = _values(item)
     alone = nullcontext() if connection.get_autocommit() else transaction.atomic()
     # One statement needs no transaction of its own.
     try:
         with alone:
-            if waiting is not None:
-                rows = GatewayRequest.objects.filter(pk=waiting, gateway=gateway)
+            if waiting_id is not None:
+                rows = GatewayRequest.objects.filter(pk=waiting_id, gateway=gateway)
                 if not rows.filter(state=State.WAITING).update(state=State.SENT, sent_at=Now(), reason="", **values):
                     return _repeated(rows)
-                return waiting
+                return waiting_id
             return _insert(access, gateway, State.SENT, values, key, sent_at=Clock.NOW)
     except IntegrityError as refusal:
         if _is_of_key(refusal):
@@ -159,13 +157,21 @@ def send(access: GatewayAccess, item: Bounded, *, gateway: str, waiting: int | N
 
 
 def wait(
-    access: GatewayAccess, item: Bounded, *, gateway: str, reason: str, key: str = "", row: int | None = None, least: int = 0
+    access: GatewayAccess,
+    item: Bounded,
+    *,
+    gateway: str,
+    reason: str,
+    key: str = "",
+    waiting_id: int | None = None,
+    least: int = 0,
 ) -> int:
-    """Note that a request waits. Nothing is reserved for it. `key`: as in `send`. `row`: its id, where it waited before for something else. `least`: micro-USD
-    with which it would be sent. Returns its id."""
-    if row is not None:
-        GatewayRequest.objects.filter(pk=row, state=State.WAITING).update(reason=reason[:300], least=least, **_values(item))
-        return row
+    """Record a waiting request, without a reservation, or its new reason. It needs at least `least` micro-USD. Idempotent by its key. Returns its id."""
+    if waiting_id is not None:
+        GatewayRequest.objects.filter(pk=waiting_id, state=State.WAITING).update(
+            reason=reason[:300], least=least, **_values(item)
+        )
+        return waiting_id
     try:
         with transaction.atomic():
             return _insert(access, gateway, State.WAITING, _values(item), key, reason=reason[:300], least=least)
@@ -176,7 +182,7 @@ def wait(
 
 
 def give_up(access: GatewayAccess, item: Bounded, *, gateway: str, key: str, reason: str, status: int) -> None:
-    """End a request of which nothing was sent, whether its row was committed, will be, or never is: this key is used up."""
+    """Use up the key of an unsent request, whether its row was committed, will be, or never is."""
     ended = {"reason": reason[:300], "status": status}
     try:
         with transaction.atomic():
@@ -195,38 +201,36 @@ def refuse(
     gateway: str,
     reason: str,
     status: int,
-    waiting: int | None = None,
+    waiting_id: int | None = None,
     by: GatewayRequest.RefusedBy | None = None,
 ) -> bool:
-    """Note that a request was not sent. `item`: as it would have been sent with the least money. `waiting`: its row, where it waited. `by`: the limit that it
-    would pass. False: it waits no more."""
+    """Record a refused request, with the bounds of its cheapest form and the refusing limit. False: it no longer waits."""
     ended = {"reason": reason[:300], "status": status, "refused_by": by or ""}
-    if waiting is None:
+    if waiting_id is None:
         _insert(access, gateway, State.REFUSED, _values(item), "", **ended, ended_at=Clock.NOW)
         return True
-    rows = GatewayRequest.objects.filter(pk=waiting, state=State.WAITING)
+    rows = GatewayRequest.objects.filter(pk=waiting_id, state=State.WAITING)
     return rows.update(state=State.REFUSED, **_values(item), **ended, ended_at=Now()) == 1
 
 
 def free(request_id: int, *, reason: str, status: int | None = None) -> None:
-    """Release the bound of a request that costs nothing: it was not sent, or its provider refused it before any output."""
+    """Release the bound of a free request: unsent, or refused before any output."""
     settle(request_id, Counted(0, Tokens(""), "", status=status), reason=reason)
 
 
 def beyond(counted: Counted, bound: int) -> int:
-    """The part of a final count that a provider made beyond the bound, as far as the model can make so much: a wilder count is disputed, not booked."""
+    """The part of a final count beyond the bound, if plausible for the model: a higher count is disputed, not booked."""
     return 0 if counted.unknown else max(min(counted.amount, counted.most or 0) - bound, 0)
 
 
 def overrunning(project_id: str) -> frozenset[tuple[str, str]]:
-    """Credentials and models whose provider has made more than it was asked for. The requests that say so are kept for good."""
+    """The credentials and models with counts beyond a bound. Such requests are kept for good."""
     rows = GatewayRequest.objects.filter(hold__project_id=project_id, overrun__gt=0)
     return frozenset(rows.order_by().values_list("credential", "model").distinct())
 
 
 def settle(request_id: int, counted: Counted, *, reason: str = "") -> bool:
-    """Book what a request cost: its bound at most, and apart from that what its provider made beyond. `reason`: of one that costs nothing. False: it was
-    settled or removed before, and nothing changed."""
+    """Book a request's cost up to its bound, and the excess apart. A free request has a reason. False: it was settled or removed before."""
     with transaction.atomic(savepoint=False):
         sent = _locked(request_id)
         while sent is not None and sent.state in (State.SENT, State.UNKNOWN):
@@ -239,7 +243,7 @@ def settle(request_id: int, counted: Counted, *, reason: str = "") -> bool:
                 if sent.has_ended:
                     booking.release_known(sent.hold_id)
                 return True
-            sent = _locked(request_id)  # it was read while another one had the lock
+            sent = _locked(request_id)  # it was read before another transaction committed
         return False
 
 
@@ -275,7 +279,7 @@ def _book_outcome(sent: _Sent, amount: int, counted: Counted) -> None:
 
 
 def lose(gateways: Q) -> int:
-    """End the requests of gateways that are gone: what waited was not sent, what was sent is unknown. Returns how many."""
+    """End the requests of dead gateways: waiting ones are refused, sent ones unknown. Returns their number."""
     rows = GatewayRequest.objects.filter(gateways, state__in=GatewayRequest.OPEN)
     waited = rows.filter(state=State.WAITING).update(state=State.REFUSED, reason="its gateway ended", ended_at=Now())
     sent = rows.filter(state=State.SENT).update(state=State.UNKNOWN, reason="its gateway ended", ended_at=Now())
@@ -283,13 +287,12 @@ def lose(gateways: Q) -> int:
 
 
 def lacked_money(access_id: str) -> bool:
-    """True if a request of this access was refused because there was no money."""
+    """True if a request of this access was refused for money."""
     return GatewayRequest.objects.filter(access_id=access_id, state=State.REFUSED, status=402).exists()
 
 
 def standing(access_id: str) -> str:
-    """The state of its newest matter: UNPAID where a request was refused because there was no money, BROKEN where its provider breaks off answers, the reason of
-    one that waits, REFUSED by its provider, or empty."""
+    """The state of an access: UNPAID, BROKEN, the reason of a waiting request, REFUSED, or ""."""
     of_it = GatewayRequest.objects.filter(access_id=access_id)
     rows = of_it.filter(Q(state=State.REFUSED, status=402) | Q(state=State.REFUSED, reason=BROKEN) | Q(state=State.WAITING))
     reasons = [UNPAID if status == 402 else reason for status, reason in rows.order_by("pk").values_list("status", "reason")]
@@ -299,14 +302,14 @@ def standing(access_id: str) -> str:
 
 
 def waiting_credentials(project_id: str) -> set[str]:
-    """The credentials for whose provider requests of a workspace wait in the gateway."""
+    """The credentials with requests waiting for their provider."""
     rows = GatewayRequest.objects.filter(hold__project_id=project_id, state=State.WAITING, reason=FOR_PROVIDER)
     return set(rows.values_list("credential", flat=True))
 
 
 def least_refused(session_ref: str, role: str = "") -> tuple[int, str] | None:
-    """The money with which the last request that a session was refused (its agent of this role) would have been sent, in micro-USD, and the limit that refused
-    it. Where the session was ended while its request waited for money: that of this one. None: none was refused."""
+    """The least micro-USD for a session's last refused request, in this role if given, and the refusing limit. A request waiting for money at the session's end
+    counts as refused. None: there is none."""
     of_it = GatewayRequest.objects.filter(session_ref=session_ref, **({"access__role": role} if role else {}))
     refused = of_it.filter(Q(state=State.REFUSED, status=402) | Q(state__in=(State.REFUSED, State.WAITING), least__gt=0))
     row = refused.order_by("-pk").values_list("state", "status", "bound", "least", "refused_by").first()
@@ -318,14 +321,13 @@ def least_refused(session_ref: str, role: str = "") -> tuple[int, str] | None:
 
 
 def was_answered(session_ref: str) -> bool:
-    """True if a provider answered a request of this session, or may have."""
+    """True if a request of this session was answered, or may have been."""
     may_be = Q(amount__gt=0) | Q(state__in=(State.SENT, State.UNKNOWN))
     return GatewayRequest.objects.filter(may_be, session_ref=session_ref).exists()
 
 
 def counted_of(access_id: str) -> int | None:
-    """Micro-USD that an access's requests cost by their providers' counts and the price table. None: a request is open or unknown, or has a price of
-    the workspace's own."""
+    """The micro-USD of an access by its providers' counts and the price table. None: a request is open or unknown, or has a price of the workspace's own."""
     rows = GatewayRequest.objects.filter(access_id=access_id)
     not_known = Q(state__in=(*GatewayRequest.OPEN, State.UNKNOWN)) | (Q(amount__gt=0) & ~Q(price_version=VERSION))
     sums = rows.aggregate(unsure=Count("pk", filter=not_known), counted=Sum(F("amount") + F("overrun")))
@@ -333,8 +335,7 @@ def counted_of(access_id: str) -> int | None:
 
 
 def _locked(request_id: int) -> _Sent | None:
-    """A request whose reservation is locked from now on: that first, as everywhere. In SQL, since it is read after each request of each agent. None: it
-    was removed."""
+    """Lock a request's reservation, first as everywhere, and read the request; None: it was removed. Raw SQL: it runs after each request of each agent."""
     lock = "FOR NO KEY UPDATE OF h" if connection.features.has_select_for_no_key_update else ""
     with connection.cursor() as cursor:
         cursor.execute(f"{_READ} {lock}", [request_id])
@@ -367,12 +368,12 @@ def _insert(access: GatewayAccess, gateway: str, state: State, values: Mapping[s
 
 
 def _is_of_key(refusal: IntegrityError) -> bool:
-    """True if a row has this key already, by the words of both databases."""
+    """True for a violation of the key's uniqueness, by both databases' messages."""
     return "a_request_has_one_row" in str(refusal) or "budget_gatewayrequest.key" in str(refusal)
 
 
 def _repeated(rows: QuerySet[GatewayRequest]) -> int:
-    """The row of a request whose reservation was committed before. Raises NotCovered where it has ended meanwhile, which nobody but other gateways does."""
+    """The id of a committed request. Raises NotCovered if another gateway has ended it."""
     row = rows.first()
     if row is None or row.state not in (State.SENT, State.UNKNOWN):
         raise NotCovered(LOST)
@@ -380,7 +381,7 @@ def _repeated(rows: QuerySet[GatewayRequest]) -> int:
 
 
 def _by(access: GatewayAccess, refusal: str) -> str:
-    """The rule that refused a request, by the database's own words."""
+    """The refusing rule, by the database's message."""
     if "access used up" in refusal:
         return ENDED if GatewayAccess.objects.filter(pk=access.pk, ended_at__isnull=False).exists() else ACCESS
     return RESERVATION if Hold.objects.filter(pk=access.hold_id, state=Hold.State.OPEN).exists() else ENDED
@@ -426,7 +427,7 @@ def _book(sent: _Sent, key: str, amount: int, tokens: Tokens, price_version: str
 
 
 def _correct(sent: _Sent, change: int) -> None:
-    """Correct what was booked of an unknown request, now that it is known."""
+    """Correct the booked part of an unknown request to its count."""
     if change > 0:
         _book(sent, f"{sent.event_key}:more", change, Tokens(sent.model), "", "its provider counted more")
     rows = LedgerEntry.objects.filter(event_key__in=(f"{sent.event_key}:rest", sent.event_key))

@@ -1,8 +1,7 @@
-"""Money of requests in the gateway whose answer is not known, once their session or permit has ended.
+"""Money of unknown requests in the gateway, after their session or permit has ended.
 
-What was seen of an answer is booked; the rest of the bound stays reserved, stated as unknown and not as spent. It comes back with the provider's own count
-(`requests.settle`), or it is settled at an estimate of what was seen: by a person, by the reconciliation, or after a time. What a gateway is still at work
-on is never settled here.
+The seen part of an answer is booked. The rest of the bound stays reserved as unknown, not as spent, until the provider's own count (`requests.settle`). Else
+a person, the reconciliation or a timeout settles it at an estimate. A request in a gateway's hands is never settled here.
 """
 
 from dataclasses import dataclass
@@ -21,41 +20,41 @@ State = GatewayRequest.State
 
 
 def holds() -> QuerySet[Hold]:
-    """Reservations that keep such money, of all workspaces."""
+    """The reservations with unknown money, of all workspaces."""
     return Hold.objects.filter(state=Hold.State.AWAITING, unknown_since__isnull=False)
 
 
 def requests_of(project_id: str) -> QuerySet[GatewayRequest]:
-    """A workspace's requests whose cost is not known, also of sessions at work."""
+    """A workspace's unknown requests, also of running sessions."""
     return GatewayRequest.objects.filter(hold__project_id=project_id, state=State.UNKNOWN)
 
 
 def of_project(project_id: str) -> int:
-    """Micro-USD that a workspace's requests may have cost, beyond what is booked of them."""
+    """The unknown micro-USD of a workspace, beyond the booked parts."""
     return int(requests_of(project_id).aggregate(sum=Sum(F("bound") - F("amount")))["sum"] or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Micro-USD: `booked` by the estimate, and `freed`."""
+    """The effect of settling unknown requests, in micro-USD."""
 
     requests: int = 0
     booked: int = 0
     freed: int = 0
 
 
-def settle(hold: Hold, *, by: Caller, why: str, counted: Q | None = None) -> Settled | None:
-    """Book what was seen of a reservation's unknown requests, each once, and release the rest. `counted`: those alone that the ledger has otherwise: nothing
-    is booked of them. None: there is none, or another one was first."""
+def settle(hold: Hold, *, by: Caller, why: str, counted_elsewhere: Q | None = None) -> Settled | None:
+    """Book the estimates of a reservation's unknown requests, each once, and release the rest. Of requests counted elsewhere nothing is booked, and only they are
+    settled. None: there is none, or another process was first."""
     with transaction.atomic():
         locked = Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=hold.pk)
-        rows = GatewayRequest.objects.filter(counted or Q(), hold=locked, state=State.UNKNOWN)
+        rows = GatewayRequest.objects.filter(counted_elsewhere or Q(), hold=locked, state=State.UNKNOWN)
         rows = rows.select_related("access").order_by("pk") if locked.state == Hold.State.AWAITING else rows.none()
-        booked = [_end(locked, row, 0 if counted else _estimate(row), why, by) for row in rows]
+        booked = [_end(locked, row, 0 if counted_elsewhere else _estimate(row), why, by) for row in rows]
         if not booked:
             return None
         booking.release_known(locked.pk)
-        left = Hold.objects.get(pk=locked.pk).remainder  # none is left of one that is settled
+        left = Hold.objects.get(pk=locked.pk).remainder  # 0 once it is settled
         settled = Settled(len(booked), sum(booked), max(locked.remainder - left - sum(booked), 0))
         event = events.UnknownSettled(
             requests=settled.requests, booked_usd=amounts.number(settled.booked), freed_usd=amounts.number(settled.freed)
@@ -65,17 +64,17 @@ def settle(hold: Hold, *, by: Caller, why: str, counted: Q | None = None) -> Set
     return settled
 
 
-def settle_all(project_id: str, *, by: Caller, reason: str, counted: Q | None = None) -> Settled:
-    """Settle all of a workspace, each reservation in a transaction of its own. `counted`: as of `settle`."""
+def settle_all(project_id: str, *, by: Caller, reason: str, counted_elsewhere: Q | None = None) -> Settled:
+    """Settle all of a workspace, each reservation in a transaction of its own."""
     done = Settled()
     for hold in holds().filter(project_id=project_id).order_by("pk"):
-        if settled := settle(hold, by=by, why=reason or f"{by.name} settled it", counted=counted):
+        if settled := settle(hold, by=by, why=reason or f"{by.name} settled it", counted_elsewhere=counted_elsewhere):
             done = Settled(done.requests + settled.requests, done.booked + settled.booked, done.freed + settled.freed)
     return done
 
 
 def _estimate(row: GatewayRequest) -> int:
-    """The part that is not booked yet."""
+    """The unbooked part of the estimate."""
     return max(min(int(row.seen), int(row.bound)) - int(row.amount), 0)
 
 

@@ -1,4 +1,4 @@
-"""Reads a provider's usage: its CSV exports, by their real column names, or any CSV with the columns named. Pure."""
+"""Parser for providers' usage files: their CSV exports, or any CSV with named columns. Pure."""
 
 import csv
 import io
@@ -17,25 +17,25 @@ MAX_NUMBER = Decimal(10) ** 12
 NUMBER = re.compile(
     r"-?\$?-?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)?(\.[0-9]*)?(e[+-]?[0-9]{1,3})?|-?nan|-?inf(inity)?", re.IGNORECASE
 )
-"""Commas only between thousands: in half of the world 0,05 is five cents, and it would be read as five dollars."""
+"""Commas only between thousands: 0,05 is five cents in half of the world, and would be read as five dollars."""
 DAYS = (date(2000, 1, 1), date(2999, 12, 31))  # a margin on both sides, for sums of days and time zones
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedUsage:
-    """A provider's count of one model on one UTC day. `cost` in USD; None for `cost` or `tokens`: not in the file."""
+    """A provider's count of one model on one UTC day. None: not in the file."""
 
     day: date
     model: str
-    cost: Decimal | None
+    cost: Decimal | None  # USD
     tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """One export. `needs`: the columns that identify it; `cost` and `tokens` name the columns to add up."""
+    """One export. Costs and tokens are sums of columns."""
 
-    needs: frozenset[str]
+    needs: frozenset[str]  # the columns that identify it
     day: str
     model: Callable[[Row], str]
     cost: str = ""
@@ -80,7 +80,7 @@ FORMATS: dict[str, list[_Format]] = {
 
 
 def read(text: str, *, provider: str, columns: Mapping[str, str] | None = None) -> list[ReportedUsage]:
-    """Sum a file by day and model. Raises Invalid, with the line, for text that cannot be read. `columns`: our names to the file's (generic)."""
+    """Sum a file by day and model. A generic file has a map from our column names to its own. Raises Invalid with the line."""
     if "\x00" in text:
         raise Invalid("The file contains NUL characters: it is not CSV", "csv")
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
@@ -103,7 +103,7 @@ def read(text: str, *, provider: str, columns: Mapping[str, str] | None = None) 
 
 
 def same_model(name: str) -> str:
-    """A normal form of a model's name: a display name, an alias and a dated id give the same."""
+    """The normal form of a model's name, equal for a display name, an alias and a dated id."""
     words = re.findall(r"[a-z]+|[0-9]+", re.sub(r"-?20\d{2}-?\d{2}-?\d{2}$", "", name.lower().rpartition("/")[2]))
     return " ".join(sorted(words))
 

@@ -106,7 +106,7 @@ async def admit(
     """
     try:
         try:
-            return await database.run(lambda: requests.send(access, item, gateway=gateway, waiting=waiting, key=key)), item
+            return await database.run(lambda: requests.send(access, item, gateway=gateway, waiting_id=waiting, key=key)), item
         except NotCovered as refusal:
             if refusal.by == requests.ENDED:
                 raise Unpaid(access_ended=True) from None
@@ -115,7 +115,9 @@ async def admit(
         slot.give_back()  # a request that waits for money uses nothing of the rate limit
         item = await tighten()
         least = (await database.run(partial(lower, 0))).bound
-        wait = partial(requests.wait, access, item, gateway=gateway, reason=requests.FOR_MONEY, key=key, row=waiting, least=least)
+        wait = partial(
+            requests.wait, access, item, gateway=gateway, reason=requests.FOR_MONEY, key=key, waiting_id=waiting, least=least
+        )
         return await _wait(access, item, least, slot, await database.run(wait), gateway, patience_s, lower, is_connected)
     except (database.Unavailable, asyncio.CancelledError):
         give_up(access, item, gateway=gateway, key=key)
@@ -147,7 +149,9 @@ async def _wait(
         while True:
             if not is_connected():
                 await database.run(
-                    lambda: requests.refuse(access, item, gateway=gateway, reason="its client has left", status=499, waiting=row)
+                    lambda: requests.refuse(
+                        access, item, gateway=gateway, reason="its client has left", status=499, waiting_id=row
+                    )
                 )
                 raise asyncio.CancelledError
             waiters.changed.clear()
@@ -189,7 +193,7 @@ async def _lower_or_refuse(
         if await database.run(partial(_try_send, access, lowered, gateway, row)):
             return row, lowered
     by = await database.run(lambda: _refused_by(access, item.bound))
-    refuse = partial(requests.refuse, access, item, gateway=gateway, reason=REFUSED[by], status=402, waiting=row, by=by)
+    refuse = partial(requests.refuse, access, item, gateway=gateway, reason=REFUSED[by], status=402, waiting_id=row, by=by)
     if not await database.run(refuse):
         raise database.Unavailable(TAKEN_OVER)
     raise Unpaid
@@ -197,7 +201,7 @@ async def _lower_or_refuse(
 
 def _try_send(access: GatewayAccess, item: Bounded, gateway: str, row: int, *, may_grow: bool = True) -> bool:
     """Send a request that waited, if need be after its reservation has grown. Raises Unpaid where its access has ended."""
-    send = partial(requests.send, access, item, gateway=gateway, waiting=row)
+    send = partial(requests.send, access, item, gateway=gateway, waiting_id=row)
     for attempt in (send, lambda: _send_after_growth(access, item, send)) if may_grow else (send,):
         try:
             attempt()
@@ -205,7 +209,7 @@ def _try_send(access: GatewayAccess, item: Bounded, gateway: str, row: int, *, m
         except NotCovered as refusal:
             if refusal.by == requests.ENDED:
                 reason = "its session has ended"
-                requests.refuse(access, item, gateway=gateway, reason=reason, status=401, waiting=row)
+                requests.refuse(access, item, gateway=gateway, reason=reason, status=401, waiting_id=row)
                 raise Unpaid(access_ended=True) from None
             if refusal.by == requests.LOST:
                 raise database.Unavailable(TAKEN_OVER) from None

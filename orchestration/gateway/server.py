@@ -316,7 +316,7 @@ class Exchange:
                 if await slot.wait(order, until=until, is_connected=self.is_connected):
                     return row
             reason, status = ("its provider takes no more now", 429) if self.is_connected() else ("its client has left", 499)
-            refuse = partial(requests.refuse, access, item, gateway=gateway, reason=reason, status=status, waiting=row)
+            refuse = partial(requests.refuse, access, item, gateway=gateway, reason=reason, status=status, waiting_id=row)
             await database.run(refuse)
         except (database.Unavailable, asyncio.CancelledError):
             admission.give_up(access, item, gateway=gateway, key=key)

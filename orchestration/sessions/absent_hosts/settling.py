@@ -62,7 +62,7 @@ def book_count(session: Session, count: Count) -> bool:
     key, number = lifecycle.unknown_key(session), session.round_number or None
     host = session.hold.awaits_host if session.hold else ""
     with transaction.atomic():
-        if not awaited.book_count(_hold_id(session), book, key=key, at_most=at_most, round_number=number):
+        if not awaited.book_count(_hold_id(session), book, estimate_key=key, at_most=at_most, round_number=number):
             return False
         spend_doubts.open_if_due(session)
         event = events.HostCounted(host=host, requests=len(booked))
@@ -104,7 +104,7 @@ def _give_up(session: Session, why: str, *, by: Caller) -> bool:
     reason = f"{why}: " + ("an estimate by what it spent before" if pace else "its whole reservation, since it reported nothing")
     with transaction.atomic():
         at_most = pace.silent if pace else None
-        if not awaited.give_up(_hold_id(session), key=key, at_most=at_most, round_number=number, reason=reason):
+        if not awaited.give_up(_hold_id(session), estimate_key=key, at_most=at_most, round_number=number, reason=reason):
             return False
         charged = sum(LedgerEntry.objects.filter(event_key=key).values_list("amount", flat=True))
         host = session.hold.awaits_host if session.hold else ""

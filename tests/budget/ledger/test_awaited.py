@@ -30,11 +30,11 @@ def book(hold: Hold, amount: str, at: datetime | None = None) -> None:
 
 def count(hold: Hold, amount: str = "0.25", *, at_most: int | None = 0) -> bool:
     shown = lambda at: book(hold, amount, at)  # noqa: E731
-    return awaited.book_count(hold.pk, shown, key=f"{hold.pk}:estimate", at_most=at_most, round_number=1)
+    return awaited.book_count(hold.pk, shown, estimate_key=f"{hold.pk}:estimate", at_most=at_most, round_number=1)
 
 
 def give_up(hold: Hold, at_most: int | None = None) -> bool:
-    return awaited.give_up(hold.pk, key=f"{hold.pk}:estimate", at_most=at_most, round_number=1, reason="it stayed away")
+    return awaited.give_up(hold.pk, estimate_key=f"{hold.pk}:estimate", at_most=at_most, round_number=1, reason="it stayed away")
 
 
 def money(hold: Hold) -> tuple[int, int]:

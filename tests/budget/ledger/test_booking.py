@@ -215,7 +215,7 @@ def test_the_database_refuses_more_tokens_kept_for_an_hour_than_were_written(kep
 def test_only_what_awaits_its_host_is_given_up() -> None:
     """A session that runs again, or has ended meanwhile, says itself what it spent."""
     hold = a_hold(an_entry(a_workspace()), "0.5")
-    given = {"key": "k", "at_most": None, "round_number": 1, "reason": "its host did not come back"}
+    given = {"estimate_key": "k", "at_most": None, "round_number": 1, "reason": "its host did not come back"}
     assert not awaited.give_up(hold.pk, **given)
     assert awaited.keep(hold.pk, host="east", seconds=60) and awaited.give_up(hold.pk, **given)
     assert not awaited.give_up(hold.pk, **given) and not awaited.keep(hold.pk, host="east", seconds=60)

@@ -105,7 +105,7 @@ def test_the_use_of_an_access_is_counted_on_and_is_the_sum_of_its_requests() -> 
         lambda: requests.settle(unknown, counted("0.02", unknown="its answer was cut off")),
         lambda: requests.free(freed, reason="refused"),
         lambda: requests.settle(unknown, counted("0.05")),
-        lambda: requests.send(access, bounded("0.25"), gateway=GATEWAY, waiting=waiting),
+        lambda: requests.send(access, bounded("0.25"), gateway=GATEWAY, waiting_id=waiting),
     ]
     for step, expected in zip(steps, ("0.4", "0.4", "0.4", "0.3", "0.25", "0.5"), strict=True):
         step()
@@ -139,8 +139,8 @@ def test_what_waits_reserves_nothing_and_is_sent_from_its_row() -> None:
     waiting = requests.wait(access, bounded("3"), gateway=GATEWAY, reason="it waits for money")
     assert in_flight(access) == 0
     with pytest.raises(NotCovered, match="reservation"):
-        requests.send(access, bounded("3"), gateway=GATEWAY, waiting=waiting)
-    assert requests.send(access, bounded("0.9"), gateway=GATEWAY, waiting=waiting) == waiting
+        requests.send(access, bounded("3"), gateway=GATEWAY, waiting_id=waiting)
+    assert requests.send(access, bounded("0.9"), gateway=GATEWAY, waiting_id=waiting) == waiting
     row = GatewayRequest.objects.get()
     assert (row.state, row.bound, row.reason, in_flight(access)) == (State.SENT, usd("0.9"), "", usd("0.9"))
 
@@ -187,7 +187,7 @@ def test_a_repeated_statement_makes_no_second_row() -> None:
     waiting = requests.wait(access, bounded("3"), gateway=GATEWAY, reason="", key="req_2")
     assert requests.wait(access, bounded("3"), gateway=GATEWAY, reason="", key="req_2") == waiting
     for _ in range(2):
-        assert requests.send(access, bounded("0.3"), gateway=GATEWAY, waiting=waiting) == waiting
+        assert requests.send(access, bounded("0.3"), gateway=GATEWAY, waiting_id=waiting) == waiting
     assert GatewayRequest.objects.count() == 2
     assert in_flight(access) == usd("0.9")
 

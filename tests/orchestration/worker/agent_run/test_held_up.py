@@ -59,9 +59,9 @@ def looks(listener: UsageListener, clock: Any) -> str:
 def test_its_session_shows_why_until_the_request_is_sent(access: GatewayAccess, listener: UsageListener, clock: Clock) -> None:
     row = requests.wait(access, ITEM, gateway="gate_1", reason=FOR_PROVIDER)
     assert looks(listener, clock) == "it takes no more requests of this key now"
-    requests.wait(access, ITEM, gateway="gate_1", reason=FOR_MONEY, row=row)
+    requests.wait(access, ITEM, gateway="gate_1", reason=FOR_MONEY, waiting_id=row)
     assert looks(listener, clock) == "", "not for its provider"
-    requests.send(access, ITEM, gateway="gate_1", waiting=row)
+    requests.send(access, ITEM, gateway="gate_1", waiting_id=row)
     assert looks(listener, clock) == ""
 
 
