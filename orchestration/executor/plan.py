@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from budget.amounts import exact_usd
 from orchestration.backlog.files.paths import LockTable
@@ -18,21 +19,12 @@ from orchestration.hosts.placing import Host, Need
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set or locked its budget,
-    else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again. `parent`: the entry above it.
-    `is_container`: its children do its work. `asked`: the run, at work or about to be, that was asked how to split it.
-    `awaited`: what is reserved for ended sessions of it, on hosts that are away or with answers that are not known; in `awaits`: for which, and until when, as a
-    sentence.
-    `host`: which has its newest work, and `is_shared`: which others can have as well. `requires`: labels that its host has. `question`: the
-    first of its agent's questions that is not answered. `agent`: the name of its agent in the config, empty for the usual one;
-    `effort`: that of its `step`, one of so many `steps` of its route; `step_reason`: why the step before is over; `candidates`: how many work
-    on its next round at once. `least_request`: what its next request may cost, as `least_limit` (money, ceiling or role) refused it.
-    """
+    """An entry in the plan. Amounts in micro-USD."""
 
     id: str
     seq: int
-    headroom: int
-    own_budget: bool = True
+    headroom: int  # left of its budget
+    own_budget: bool = True  # set or locked by a person, else a share of the plan
     status: str = "pending"
     reason_code: str = ""
     reason_message: str = ""
@@ -46,138 +38,133 @@ class Waiting:
     has_rounds: bool = False
     attempts: int = 0
     priority: int = 2
-    wait_s: float = 0
+    wait_s: float = 0  # the rest of its provider back-off
     parent: str = ""
-    is_container: bool = False
-    host: str = ""
-    is_shared: bool = True
+    is_container: bool = False  # its children do its work
+    host: str = ""  # with its newest work
+    is_shared: bool = True  # other hosts can have its work
     host_name: str = ""
-    requires: tuple[str, ...] = ()
-    asked: str = ""
-    question: str = ""
-    awaited: int = 0
-    awaits: str = ""
-    agent: str = ""
-    effort: str = ""
+    requires: tuple[str, ...] = ()  # labels of its host
+    asked: str = ""  # the run asked for its split
+    question: str = ""  # its first open question
+    awaited: int = 0  # reserved for its ended sessions: absent hosts, unknown answers
+    awaits: str = ""  # for which, and until when, as a sentence
+    agent: str = ""  # its name in the config; empty: the default
+    effort: str = ""  # of its step
     step: int = 1
     steps: int = 1
-    step_reason: str = ""
-    candidates: int = 1
-    least_request: int = 0
-    least_limit: str = ""
+    step_reason: str = ""  # the reason for the end of the step before
+    candidates: int = 1  # parallel sessions of its next round
+    least_request: int = 0  # the refused cost of its next request
+    least_limit: str = ""  # the refusing limit: money, ceiling or role
 
     @property
     def least_money(self) -> int:
-        """The least money with which a session of it can send a request."""
+        """The least money for a session's next request."""
         return self.least_request if self.least_limit == "money" else 0
 
     @property
     def place(self) -> tuple[int, int, int]:
-        """The lower, the nearer to the head of the ready line."""
+        """The sort key of the ready line."""
         return int(not self.has_rounds), self.priority, self.seq
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An entry that has an open session, with this `agent` of the config. Micro-USD: `share_left` of its share of the plan is not reserved
-    yet; `wants` is what its session asks for next, because it runs low, or because its request waits for it; `may_return` of its reservation
-    is not spent. `place`: the entry's in the ready line."""
+    """An entry with an open session. Amounts in micro-USD."""
 
     entry_id: str
     parallelizable: bool = True
     parallel_group: str = ""
-    share_left: int = 0
-    wants: int = 0
-    agent: str = ""
-    place: tuple[int, int, int] = (0, 0, 0)
-    may_return: int = 0
+    share_left: int = 0  # not reserved yet, of its share of the plan
+    wants: int = 0  # the next increase: it runs low, or its request waits
+    agent: str = ""  # its name in the config
+    place: tuple[int, int, int] = (0, 0, 0)  # the entry's in the ready line
+    may_return: int = 0  # the unspent part of its reservation
+
+
+class ConfigLimit(NamedTuple):
+    """A limit of a round, and its key in the config."""
+
+    key: str
+    amount: int
+
+
+NO_JUDGE = ConfigLimit("verifier.round_usd", 0)
 
 
 @dataclass(frozen=True, slots=True)
 class CycleInput:
-    """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `plan_left`: the lesser of plan and cap,
-    minus what is spent (None: as much as there is headroom); `held` of it is reserved, `awaited` of that for ended sessions,
-    `awaits`: as of an entry; `unknown_after_h`: of the config. `set_aside` is what budgets that people set still
-    allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
-    `worker_slots`: of the hosts that take sessions; `busy_elsewhere`: sessions of other workspaces in them; `away`: this workspace's sessions
-    on other hosts, which are gone or take nothing. `min_judge`: what a judging agent
-    needs at least, 0 without one that is required; `judge_limit`: the key of the config with the most that one may spend in a round, and its value. `limit_at_start`: an agent gets its limit once, at its start. `integration`: why nothing may start from the
-    integration branch.
-    `hosts`: where session workers are online; `home`: the host that has the repository; `is_shared`: another one had session workers within
-    a day; `agents` and `routes`: of the config; `labels`: what a session needs of its host.
-    `repository`, `repository_message`: its open circuit breaker's code and sentence.
-    """
+    """The input of a cycle. Amounts in micro-USD."""
 
     state: str
     max_workers: int
-    worker_slots: int
+    worker_slots: int  # of hosts that accept sessions
     free_slots: int
-    headroom: int
+    headroom: int  # of the project: cap - spent - held
     min_round: int
     round_ceiling: int
-    plan_left: int | None = None
-    held: int = 0
-    awaited: int = 0
-    awaits: str = ""
-    unknown_after_h: int = 24
-    set_aside: int = 0
-    usual_round: int = 0
-    steered: bool = False
-    busy_elsewhere: int = 0
-    away: int = 0
-    min_judge: int = 0
-    judge_limit: tuple[str, int] = ("verifier.round_usd", 0)
-    limit_at_start: bool = False
+    plan_left: int | None = None  # the lesser of plan and cap, minus the spent part; None: the headroom
+    held: int = 0  # reserved, also of plan_left
+    awaited: int = 0  # of held, for ended sessions
+    awaits: str = ""  # like an entry's
+    unknown_after_h: int = 24  # of the config
+    set_aside: int = 0  # left of people's own budgets
+    usual_round: int = 0  # the usual cost of a round, if money is short
+    steered: bool = False  # budgets are reallocated after each round
+    busy_elsewhere: int = 0  # sessions of other workspaces in the slots
+    away: int = 0  # sessions of this workspace on absent or draining hosts
+    min_judge: int = 0  # the least money of a required judge
+    judge_limit: ConfigLimit = NO_JUDGE
+    limit_at_start: bool = False  # the agent gets its limit once, at its start
     caps: tuple[SpendLimit, ...] = ()
     running: tuple[Running, ...] = ()
     locks: tuple[tuple[str, str], ...] = ()
     passing_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
     has_unproven: bool = False
-    repository: str = ""
+    repository: str = ""  # its open breaker's code
     repository_message: str = ""
-    integration: str = ""
-    hosts: tuple[Host, ...] = ()
+    integration: str = ""  # the reason against starts from the integration branch
+    hosts: tuple[Host, ...] = ()  # with online session workers
     agents: Agents = field(default_factory=Agents)
     routes: Routes = field(default_factory=Routes)
-    labels: frozenset[str] = frozenset()
-    home: str = ""
-    is_shared: bool = False
+    labels: frozenset[str] = frozenset()  # required of a session's host
+    home: str = ""  # the host with the repository
+    is_shared: bool = False  # another host had session workers within a day
 
     @property
     def are_several(self) -> bool:
-        """True if several hosts share the work."""
+        """True with several hosts for the work."""
         return self.is_shared or placing.are_shared(self.hosts, self.home)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One condition for starting an entry: observed, needed, and the sentence if it fails. `holder`: the entry in the way.
-    `blocks`: on failure the entry leaves the line until the cause is removed. `common`: the same for every entry."""
+    """A condition for starting an entry, with a sentence for its failure."""
 
     code: str
     passed: bool
     observed: str
     needed: str
     message: str = ""
-    holder: str = ""
-    blocks: bool = False
-    common: bool = False
+    holder: str = ""  # the entry in the way
+    blocks: bool = False  # a failed entry leaves the line until the cause is removed
+    common: bool = False  # equal for all entries
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Claim its sessions, each with this reservation (micro-USD). `hosts`: where each runs; `agent`: with which agent of the config; `closed`:
-    those that do not take it."""
+    """Claim the entry's sessions."""
 
     entry: Waiting
-    reservation: int
-    hosts: tuple[str, ...] = ("",)
-    agent: str = ""
-    closed: tuple[tuple[str, Trouble], ...] = ()
+    reservation: int  # of each session, in micro-USD
+    hosts: tuple[str, ...] = ("",)  # of each session
+    agent: str = ""  # its name in the config
+    closed: tuple[tuple[str, Trouble], ...] = ()  # agents of its chain with an open breaker
 
     @property
     def instead(self) -> str:
-        """The reason why the agent that the entry asks for does not take it."""
+        """The reason for another agent than the entry's own, or ""."""
         return next((trouble.message for name, trouble in self.closed if name == self.entry.agent), "")
 
 
@@ -212,7 +199,7 @@ _OF_MONEY = (Reason.MONEY_RESERVED, Reason.PROJECT_BUDGET_EXCEEDED)
 
 @dataclass(slots=True)
 class Capacity:
-    """The remaining slots, money and paths while the plan is made: each start takes its share."""
+    """The remaining slots, money and paths. Each start of the plan takes its share."""
 
     cycle_input: CycleInput
     free_slots: int = field(init=False)
@@ -234,23 +221,23 @@ class Capacity:
 
     @property
     def at_work(self) -> set[str]:
-        """The names of the agents that have sessions."""
+        """The names of the agents with sessions."""
         return {run.agent for run in self.running}
 
     def sessions(self, entry: Waiting) -> int:
-        """The number of sessions that the entry's next start opens: its candidates, as many as could ever work at once. One verification is enough."""
+        """The number of sessions of the entry's next start: its candidates, within all slots. One verification is enough."""
         if entry.verify_only or entry.candidates <= 1:
             return 1
         fitting = placing.fitting(self.hosts, need(entry, self))
         slots = sum(host.slots for host in fitting) if self.hosts else self.cycle_input.worker_slots
         return max(min(entry.candidates, self.cycle_input.max_workers, slots), 1)
 
-    def take(self, entry: Waiting, reservation: int, agent: str) -> tuple[str, ...]:
-        """`reservation`: of all its sessions. Returns the hosts of its sessions with this agent."""
+    def take(self, entry: Waiting, total_reservation: int, agent: str) -> tuple[str, ...]:
+        """Take the capacity of an entry's start. Returns the hosts of its sessions."""
         sessions = self.sessions(entry)
         self.free_slots -= sessions
         if not entry.verify_only:
-            self.cycle_budget.take(_claim(entry, self), reservation)
+            self.cycle_budget.take(_claim(entry, self), total_reservation)
         chosen, self.hosts = placing.choose_several(self.hosts, need(entry, self), sessions)
         self.running += [Running(entry.id, entry.parallelizable, entry.parallel_group, agent=agent)] * sessions
         if not entry.parallelizable:
@@ -261,13 +248,13 @@ class Capacity:
 
 
 def plan(cycle_input: CycleInput, line: Sequence[Waiting]) -> list[Decision]:
-    """Decide over the entries of the ready line, in its order; those with money of their own or a share come first."""
+    """Decide over the entries of the ready line, in order. Entries with money of their own or a share come first."""
     capacity = capacity_for(cycle_input, line)
     return [_decide(entry, capacity) for entry in in_turn(cycle_input, line)]
 
 
 def in_turn(cycle_input: CycleInput, line: Sequence[Waiting]) -> list[Waiting]:
-    """Shares say who goes first: an entry whose share does not pay a round comes after those that can pay theirs."""
+    """Order by shares: entries without money for a round come last."""
     return sorted(line, key=lambda entry: not has_money(cycle_input, entry))
 
 
@@ -276,7 +263,7 @@ def has_money(cycle_input: CycleInput, entry: Waiting) -> bool:
 
 
 def capacity_for(cycle_input: CycleInput, line: Sequence[Waiting]) -> Capacity:
-    """The capacity that a plan of this line starts with. Where money is short, the entries that can start share it."""
+    """The initial capacity of a plan. Short money is shared by the startable entries."""
     capacity = Capacity(cycle_input)
     if is_short(cycle_input, line):
         plenty = 10**15
@@ -335,12 +322,12 @@ def _claim(entry: Waiting, capacity: Capacity) -> Claim:
 
 
 def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
-    """Every condition, in the executor's order. The first that fails is the entry's reason."""
+    """All conditions, in the executor's order. The first failure is the entry's reason."""
     return list(_checks(entry, capacity))
 
 
 def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
-    """One at a time: a cycle needs none behind the first that fails."""
+    """Lazy: a cycle needs none behind the first failure."""
     if entry.is_container:
         yield _children(entry)
         return
@@ -364,7 +351,7 @@ def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
 
 
 def common(capacity: Capacity) -> list[Check]:
-    """The checks that all entries share: when one fails, no entry starts."""
+    """The checks common to all entries: at a failure no entry starts."""
     no_entry = Waiting(id="", seq=0, headroom=0)
     shared = [
         _executor(capacity),
@@ -384,8 +371,8 @@ def reason(entry: Waiting, capacity: Capacity) -> Check | None:
 
 
 def keep_money(entry: Waiting, why: Check, capacity: Capacity) -> None:
-    """Keep what is free for the first entry that waits for its next request, as long as that and what sessions behind it may give back are enough. Else it is
-    passed by: all would stand still for a request that nobody can pay."""
+    """Keep the free money for the first entry in need of it, while returns of later sessions can complete it. Else it is passed over: an
+    unaffordable request would stop all others."""
     if capacity.kept_for is not None or not entry.least_money or why.code not in _OF_MONEY:
         return
     claim = _claim(entry, capacity)
@@ -405,16 +392,16 @@ def _decide(entry: Waiting, capacity: Capacity) -> Decision:
         return Block(entry, why)
     waits_for_several = not entry.parallelizable or (capacity.running and capacity.sessions(entry) > 1)
     if waits_for_several and why.code == Reason.CONCURRENCY_LIMIT and capacity.draining_for is None:
-        capacity.draining_for = entry  # entries behind it wait, or it would never start
+        capacity.draining_for = entry  # later entries wait: otherwise it would starve
     return Wait(entry, why)
 
 
 def take(entry: Waiting, capacity: Capacity) -> Start:
-    """Give an entry its part of the capacity."""
+    """Start an entry, with its part of the capacity."""
     cycle_input, agent = capacity.cycle_input, chosen(entry, capacity)
     closed = tuple(cycle_input.agents.why_none(entry.agent, capacity.at_work))
     claim = _claim(entry, capacity)
-    # A session that only judges takes what its judge was refused: another start would take it before its judge begins.
+    # A judging session reserves its judge's refused amount: another start would take it before the judge begins.
     each = entry.least_money
     if not entry.verify_only:
         ceiling = max(ceiling_of(agent, cycle_input) * claim.sessions, claim.least)
@@ -423,13 +410,13 @@ def take(entry: Waiting, capacity: Capacity) -> Start:
 
 
 def ceiling_of(agent: str, cycle_input: CycleInput) -> int:
-    """The most that a session with this agent reserves at its start."""
+    """The highest initial reservation of this agent."""
     first = cycle_input.agents.of(agent).initial_reservation
     return cycle_input.round_ceiling if first is None else min(cycle_input.round_ceiling, max(first, cycle_input.min_round))
 
 
 def open_agents(capacity: Capacity) -> frozenset[str]:
-    """The names, as entries have them, with which a session could start as far as agents go."""
+    """The agents with a closed or half-open breaker, by their names in entries."""
     names = capacity.cycle_input.agents.terms
     return frozenset(name for name in names if _provider(Waiting(id="", seq=0, headroom=0, agent=name), capacity).passed)
 
@@ -441,7 +428,7 @@ def _executor(capacity: Capacity) -> Check:
 
 
 def _worker(capacity: Capacity) -> Check:
-    """Check that there are slots. For hosts that are online and take nothing, `_host` has the reason."""
+    """Check for slots. `_host` has the reason of idle online hosts."""
     hosts = capacity.cycle_input.hosts
     slots = max(capacity.cycle_input.worker_slots, sum(host.slots for host in hosts))
     idle = next((f"{host.name}: {host.problem}" for host in hosts if host.problem), "")
@@ -450,7 +437,7 @@ def _worker(capacity: Capacity) -> Check:
 
 
 def chosen(entry: Waiting, capacity: Capacity) -> str:
-    """The name of the agent of its next session. Where none may start, that of its own: `_provider` has the reason."""
+    """The agent of the next session, or the entry's own if none may start: `_provider` has the reason."""
     if entry.verify_only:
         return entry.agent
     open_one = capacity.cycle_input.agents.choose(entry.agent, capacity.at_work)
@@ -458,7 +445,7 @@ def chosen(entry: Waiting, capacity: Capacity) -> str:
 
 
 def kinds(terms: Terms, cycle_input: CycleInput) -> frozenset[str]:
-    """The kinds of agents that a host needs. Where there is only one host, the session itself finds out about them."""
+    """The agent kinds required of a host. With one host the session itself detects a missing one."""
     return terms.kinds if len(cycle_input.hosts) > 1 else placing.ANY
 
 
@@ -470,7 +457,7 @@ def need(entry: Waiting, capacity: Capacity) -> Need:
 
 
 def _host(entry: Waiting, capacity: Capacity) -> Check:
-    """A host has what the session needs."""
+    """Check for a fitting host."""
     hosts, needs = capacity.hosts, need(entry, capacity)
     listed = ", ".join(sorted(needs.agents | needs.labels)) or "a host"
     if not hosts:
@@ -488,7 +475,7 @@ def _repository(capacity: Capacity) -> Check:
 
 
 def _provider(entry: Waiting, capacity: Capacity) -> Check:
-    """An agent can work: the entry's provider wait is over, and the circuit breaker is closed or lets one session try."""
+    """Check the provider: the entry's back-off is over, and a breaker is closed or half-open."""
     cycle_input = capacity.cycle_input
     if entry.verify_only:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no agent is needed", "nothing")
@@ -532,18 +519,18 @@ def _dependencies(entry: Waiting) -> Check:
 
 
 def _children(entry: Waiting) -> Check:
-    """Nothing else keeps an entry that is split: its children have the checks."""
+    """A split entry has no other check: its children have them."""
     return Check(Reason.CHILDREN_UNFINISHED, False, entry.status, "all children done", entry.reason_message)
 
 
 def _asked(entry: Waiting) -> Check:
-    """A session of the entry would outdate the proposal, and its money be spent for nothing."""
+    """An entry waits for its split proposal: a session would outdate it, and waste its money."""
     message = f"An agent is asked how to split it ({entry.asked}): it starts when that run has ended"
     return Check(Reason.SPLIT_ASKED, not entry.asked, f"{entry.asked or 'no run'} at work", "no run at work", message)
 
 
 def _question(entry: Waiting) -> Check:
-    """Its agent goes on with the answer: a session without it would ask again."""
+    """An entry waits for an answer: a session without it would ask again."""
     observed = "a question" if entry.question else "no question"
     message = f"Its agent asks: {entry.question}"[:500]
     return Check(Reason.WAITING_FOR_ANSWER, not entry.question, observed, "an answer", message)
@@ -564,15 +551,15 @@ def _rounds(entry: Waiting) -> Check:
 
 
 def _needed(entry: Waiting, capacity: Capacity) -> int:
-    """Verify commands are free; a judging agent without money would end its session at once, again and again. So would one that lacks the money for its next
-    request. Of candidates each has its money, or none starts."""
+    """The money of a start. Verify commands are free. Judges and known next requests need theirs: without it sessions would end at once, again and again. All
+    candidates have their money, or none starts."""
     if entry.verify_only:
         return max(capacity.cycle_input.min_judge, entry.least_money)
     return max(capacity.cycle_input.min_round, entry.least_money, 1) * capacity.sessions(entry)
 
 
 def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
-    """Check the entry's own budget, or, without one, that the plan is not spent. Reserved money is not spent."""
+    """Check the entry's own budget, or else the plan. Reserved money counts as unspent."""
     if (beyond := _past_ceiling(entry, capacity)) is not None:
         return beyond
     needed, left = _needed(entry, capacity), entry.headroom
@@ -585,21 +572,24 @@ def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
             return Check(Reason.MONEY_RESERVED, False, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", waits)
     else:
         cycle_input = capacity.cycle_input
-        needed = _needed(replace(entry, least_request=0), capacity)  # more than that is waited for
+        needed = _needed(replace(entry, least_request=0), capacity)  # for more than that it waits
         left = cycle_input.headroom + cycle_input.held if cycle_input.plan_left is None else cycle_input.plan_left
         code, message = Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT
     return Check(code, left >= needed, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", message, blocks=True)
 
 
 def _past_ceiling(entry: Waiting, capacity: Capacity) -> Check | None:
-    """No money clears a limit of a round: a session whose first request passes it would end at once, again and again."""
+    """Check the limits of a round: money cannot raise them. A session with a first request beyond one would end at once, again and again."""
     cycle_input, request = capacity.cycle_input, entry.least_request
     is_of_role = entry.least_limit == "role"
-    name, limit = cycle_input.judge_limit if is_of_role else ("round_ceiling_usd", cycle_input.round_ceiling)
-    if request <= limit or entry.verify_only != is_of_role:
+    own = ConfigLimit("round_ceiling_usd", cycle_input.round_ceiling)
+    limit = cycle_input.judge_limit if is_of_role else own
+    if request <= limit.amount or entry.verify_only != is_of_role:
         return None
-    message = f"Its next request may cost {exact_usd(request)}, {name} is {exact_usd(limit)}: raise it in the config"
-    return Check(Reason.BUDGET_EXCEEDED, False, f"{exact_usd(limit)} for a round", f"at least {exact_usd(request)}", message)
+    message = f"Its next request may cost {exact_usd(request)}, {limit.key} is {exact_usd(limit.amount)}: raise it in the config"
+    return Check(
+        Reason.BUDGET_EXCEEDED, False, f"{exact_usd(limit.amount)} for a round", f"at least {exact_usd(request)}", message
+    )
 
 
 def _project_budget(entry: Waiting, capacity: Capacity) -> Check:
@@ -621,7 +611,7 @@ def _project_budget(entry: Waiting, capacity: Capacity) -> Check:
 
 
 def _of_request(entry: Waiting, left: int, needed: int, waits: str) -> str:
-    """The sentence with the amounts, where the next request is what needs the money."""
+    """The sentence about money for the next request."""
     if entry.least_money < needed:
         return waits
     return f"Its next request may cost {exact_usd(needed)}, {exact_usd(max(left, 0))} is free: {waits[0].lower()}{waits[1:]}"
@@ -639,8 +629,8 @@ def _cap_reached(entry: Waiting, capacity: Capacity, left: int, needed: int) -> 
     return f"{exact_usd(max(left, 0))} is left under the project cap, a round needs {exact_usd(needed)}: raise the cap"
 
 
-def most_money(cycle_input: CycleInput) -> int:
-    """Micro-USD that a start could reserve once all reservations came back."""
+def recoverable_money(cycle_input: CycleInput) -> int:
+    """The micro-USD for a start if all reservations were released."""
     return min([cycle_input.headroom, *(cap.left for cap in cycle_input.caps)]) + cycle_input.held
 
 
@@ -674,7 +664,7 @@ def _parallel(entry: Waiting, capacity: Capacity) -> Check:
 
 
 def _exclude(first: Waiting | Running, other: Waiting | Running) -> bool:
-    """An entry with `parallelizable: false` runs alone: in its workspace, or within its parallel_group when it names one."""
+    """True if the two may not run together. An entry with `parallelizable: false` runs alone in its workspace, or in its parallel_group."""
     for alone, neighbour in ((first, other), (other, first)):
         if not alone.parallelizable and (not alone.parallel_group or alone.parallel_group == neighbour.parallel_group):
             return True
@@ -682,8 +672,7 @@ def _exclude(first: Waiting | Running, other: Waiting | Running) -> bool:
 
 
 def _slot(entry: Waiting, capacity: Capacity) -> Check:
-    """A worker of the workspace and a slot of a worker process are free, for each of its candidates. The observed number is that of the limit that
-    is used up."""
+    """Check max_workers and the slots for all candidates. The observed number is of the reached limit."""
     cycle_input, own, needed = capacity.cycle_input, len(capacity.running), capacity.sessions(entry)
     used, message = f"{own} of {cycle_input.max_workers} workers busy", "All workers are busy"
     here = own - cycle_input.away
@@ -710,7 +699,7 @@ def _slot_of_host(entry: Waiting, capacity: Capacity) -> Check:
     if not hosts or placing.choose_several(hosts, need(entry, capacity), capacity.sessions(entry))[0]:
         return Check(Reason.CONCURRENCY_LIMIT, True, "a slot is free", "a free slot on a host that fits")
     fitting = placing.fitting(hosts, need(entry, capacity))
-    if not fitting:  # another check says why
+    if not fitting:  # another check has the reason
         return Check(Reason.CONCURRENCY_LIMIT, True, "no host fits", "a free slot on a host that fits")
     names = ", ".join(host.name for host in fitting)
     return Check(
@@ -723,5 +712,5 @@ def _slot_of_host(entry: Waiting, capacity: Capacity) -> Check:
 
 
 def codes(decisions: Iterable[Decision]) -> list[str]:
-    """The distinct reason codes of entries that do not start, in order of first appearance."""
+    """The distinct reason codes of waiting entries, in order of appearance."""
     return list(dict.fromkeys(d.why.code for d in decisions if not isinstance(d, Start)))

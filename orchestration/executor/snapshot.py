@@ -22,7 +22,7 @@ from orchestration.configuration.provider_trouble import ALL_MODELS, ModelAccess
 from orchestration.executor import plan, ready_line
 from orchestration.executor.agent_choice import Agents, Terms, Trouble
 from orchestration.executor.limits import SpendLimit
-from orchestration.executor.plan import CycleInput, Running, Waiting
+from orchestration.executor.plan import ConfigLimit, CycleInput, Running, Waiting
 from orchestration.facts.reasons import OUT_OF_LINE, Reason
 from orchestration.hosts import online
 from orchestration.hosts.placing import Host
@@ -209,9 +209,10 @@ def _min_judge(config: configuration.Config) -> int:
     )
 
 
-def _judge_limit(config: configuration.Config) -> tuple[str, int]:
-    limits = [(f"{key}.round_usd", configuration.micro(judge.round_usd)) for key, judge in config.required_judges.items()]
-    return max(limits, key=lambda limit: limit[1], default=("verifier.round_usd", 0))
+def _judge_limit(config: configuration.Config) -> ConfigLimit:
+    judges = config.required_judges.items()
+    limits = [ConfigLimit(f"{key}.round_usd", configuration.micro(judge.round_usd)) for key, judge in judges]
+    return max(limits, key=lambda limit: limit.amount, default=plan.NO_JUDGE)
 
 
 class _Slots(NamedTuple):
@@ -482,11 +483,11 @@ def _ready(e: str, input_: CycleInput, also: str = "") -> str:
 
 def _is_payable(e: str, input_: CycleInput) -> str:
     """The SQL condition for entries `e` whose next request could be paid: at once, or with what sessions at work give back."""
-    money = max(plan.most_money(input_), 0)
+    money = max(plan.recoverable_money(input_), 0)
     return f"""({e}.least_request = 0
                 OR {e}.next_work <> 'verify' AND {e}.least_limit <> 'role' AND {e}.least_request <= {int(input_.round_ceiling)}
                     AND ({e}.least_limit <> 'money' OR {e}.least_request <= {int(money)})
-                OR {e}.next_work = 'verify' AND ({e}.least_limit <> 'role' OR {e}.least_request <= {int(input_.judge_limit[1])})
+                OR {e}.next_work = 'verify' AND ({e}.least_limit <> 'role' OR {e}.least_request <= {int(input_.judge_limit.amount)})
                     AND ({e}.least_limit <> 'money' OR {e}.least_request <= {int(money)})
                 OR {e}.next_work <> 'verify' AND {e}.least_limit = 'role')"""
 

@@ -10,6 +10,7 @@ from orchestration.executor.limits import SpendLimit
 from orchestration.executor.plan import (
     Block,
     Capacity,
+    ConfigLimit,
     CycleInput,
     Park,
     Running,
@@ -529,7 +530,7 @@ def test_a_session_that_only_judges_reserves_what_its_judge_was_refused() -> Non
         ({"least_limit": "ceiling"}, {"round_ceiling": 9 * CENT}, Wait, "may cost $0.10, round_ceiling_usd is $0.09: raise it"),
         (
             {"least_limit": "role", "verify_only": True},
-            {"judge_limit": ("verifier.round_usd", CENT)},
+            {"judge_limit": ConfigLimit("verifier.round_usd", CENT)},
             Wait,
             "verifier.round_usd is $0.01: raise it",
         ),
