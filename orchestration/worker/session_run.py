@@ -1,5 +1,5 @@
-"""One worker session, from taking it to its end: worktree, agent, commit, review, verification. Its work is always kept; once verified it
-is queued for its landing. A run (`runs`) is taken and ended the same way, and does its own in between."""
+"""One worker session from its claim to its end: worktree, agent, commit, review, verification. Its work is always kept, and queued for landing once verified.
+A run (`runs`) has the same beginning and end, with steps of its own."""
 
 import time
 from dataclasses import replace
@@ -49,8 +49,8 @@ INTERRUPTED = (Outcome.LOST, Outcome.INTERRUPTED, Outcome.STOPPED)
 
 
 def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
-    """Supervise a claimed session to its end. Does nothing if another worker took it first, or where a problem stops this host: it then waits
-    for another one, or for the end of the problem."""
+    """Supervise a claimed session to its end. Does nothing if another worker was first, or if this host has a problem: the session then waits for another host,
+    or for the problem's end."""
     if problem := problems.that_stops():
         log.warning("session.not_taken", session=session_id, why=problem)
         return
@@ -71,7 +71,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
 
 
 def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
-    """Raises OperationalError or InterfaceError when the database is away."""
+    """Run a session, and conclude it. Raises OperationalError or InterfaceError without the database."""
     fault: Fault = "agent"
     try:
         ending = asking.ask(session, stop_flags) if session.is_run else _run(session, stop_flags)
@@ -96,11 +96,11 @@ def _run_to_end(session: Session, stop_flags: StopFlags) -> None:
         ending = endings.blame(ending, fault, _surroundings(session, ending, fault), is_done=_is_done(session))
     sessions.conclude(session, ending)
     candidate_places.adopt(session)
-    sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: it may be large, and nothing waits for it
+    sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: a large folder would delay the end
 
 
 def _end_after_outage(session: Session, stop_flags: StopFlags, error: Exception) -> None:
-    """End the session as soon as the database answers again. If it does not within the lease, the reaper ends the session later."""
+    """End the session once the database answers again. After the lease the reaper does."""
     log.warning("session.database_unavailable", error=str(error).split("\n")[0])
     while stop_flags.may_act and stop_flags.reason not in ("superseded", "fenced"):
         connection.close()
@@ -124,7 +124,7 @@ def _fault_of(session: Session, error: Exception) -> Fault:
 
 
 def _surroundings(session: Session, crash: Ending, fault: Fault) -> Surroundings:
-    """The state of what the session needs. Its repository is examined only where its host is well: that takes long."""
+    """The state of the host and the repository. The slow look at the repository needs a healthy host."""
     if endings.suspects_host(crash, fault) and (problem := host_faults.problem(session.workspace)):
         availability.lost(session.workspace_id, problem)
         return Surroundings(host=problem)
@@ -137,7 +137,7 @@ def _is_done(session: Session) -> bool:
 
 
 def _is_published(session: Session) -> bool:
-    """Publish the work to the other hosts. False: a newer attempt has it."""
+    """Push the work for other hosts. False: a newer attempt has pushed."""
     try:
         sharing.publish(session)
     except Superseded:
@@ -190,9 +190,9 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
 
 
 def _run_round(context: RoundContext) -> Verdict:
-    """Implement (unless the session only verifies), commit, review, verify. The verdict is written before the merge.
+    """Implement (except for a verification), commit, review, verify. The verdict is written before the merge.
 
-    What follows an agent is done here too where the session before ended right after its agent.
+    After a session that ended right behind its agent, this continues with the commit.
     """
     session = context.session
     base = context.worktree.base_sha
@@ -228,8 +228,7 @@ def _run_round(context: RoundContext) -> Verdict:
 
 
 def _known_findings(context: RoundContext) -> list[str] | None:
-    """The findings of the round that was judged last, if its tree is this one: another verdict would say the same. None where the work has to be
-    judged."""
+    """The findings of the last judged round with this tree: another verdict would be equal. None: the work needs one."""
     before, repo = rounds.newest_judged(context.entry.pk), context.bench.repo
     if before is None or not before.commit or not history.has(repo, before.commit):
         return [] if context.work.tree == context.base_tree else None
@@ -239,7 +238,7 @@ def _known_findings(context: RoundContext) -> list[str] | None:
 
 
 def _unresolved(work: Work) -> list[str]:
-    """Findings for conflicts, from Muster's or the agent's own merge, that are still in the files: they must not be merged."""
+    """Findings for conflict markers of Muster's or the agent's own merge: they must not be merged."""
     return [
         f"{Reason.MERGE_CONFLICT}: {name} still holds both sides between conflict markers: resolve it"
         for name in work.unresolved[:20]
@@ -247,16 +246,16 @@ def _unresolved(work: Work) -> list[str]:
 
 
 def _earlier_pass(session: Session, repo: Path) -> rounds.Passed | None:
-    """A round that passed and whose landing was withdrawn, or whose session ended before it was queued: the agent need not run again,
-    unless the entry's text was changed since."""
+    """A passed round without a landing: it was withdrawn, or the session ended before it was queued. The agent need not run again, unless the entry's text has
+    changed."""
     newest = Round.objects.filter(entry_id=session.entry_id).select_related("session").order_by("-number").first()
     if newest is None or newest.verdict != Round.Verdict.PASSED or not newest.commit:
         return None
     if not history.has(repo, newest.commit):
-        return None  # it was on a host that does not come back
+        return None  # lost with its host
     if content.changed_since(session.entry, newest.started_at):
         return None
-    # Also a later session, which had no round of its own: else two conflicts in a row blocked the entry, and no agent saw the first.
+    # Also a later session without a round: two conflicts in a row had blocked the entry, and no agent saw the first.
     since = Session.objects.filter(entry_id=session.entry_id, attempt__gte=newest.session.attempt)
     if since.filter(outcome=Outcome.CONFLICT).exists():
         return None
@@ -269,7 +268,7 @@ def _earlier_pass(session: Session, repo: Path) -> rounds.Passed | None:
 
 
 def _queue_landing(session: Session, bench: SessionBench, commit: str, verdict: Verdict) -> Ending:
-    """The session ends here; the work waits for its landing. A conflict with what landed meanwhile ends it as a conflict instead."""
+    """Queue the work for its landing, and end the session: as a conflict, if newer landings conflict."""
     repo, config = bench.repo, bench.config
     sessions.enter(session, Session.Phase.MERGING)
     tip = branch.start_point(session.workspace, config.integration_branch)
@@ -287,13 +286,13 @@ def _queue_landing(session: Session, bench: SessionBench, commit: str, verdict: 
 
 
 def _landed_before(session: Session, commit: str, verdict: Verdict, done: Done) -> Ending:
-    """The integration branch contains the work already, or there was nothing to do."""
+    """The end of work that is already in the integration branch, or was unnecessary."""
     session_dir.of_session(session).discard()
     return endings.after(endings.landed(commit, verdict, done))
 
 
 def _without_work(entry: Entry, verdict: Verdict) -> Ending:
-    """The verified tree has nothing of the entry's newest work: that is no pass, whatever the base's results."""
+    """The end without a pass: the verified tree has nothing of the entry's newest work, whatever the base's results."""
     newest = newest_work.of(entry.pk)
     ending = endings.after(endings.without_work(verdict, newest.round.number if newest else None, entry.branch))
     newest_work.add_finding(entry.pk, ending.message)

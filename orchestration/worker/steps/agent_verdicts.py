@@ -1,6 +1,6 @@
-"""The verdict of a judging agent: one JSON object with the request's word, anywhere in its answer.
+"""The verdict of a judging agent: one JSON object with the request's nonce (`word`), anywhere in its answer.
 
-The word is random and made for each request: what the agent quotes of the work or of an earlier answer cannot contain it.
+The work and earlier answers cannot contain the nonce: a quoted verdict does not count.
 """
 
 import json
@@ -19,28 +19,28 @@ MAX_REASON_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class AgentVerdict:
-    """`score`: the share of the criteria that are met; without criteria, 1 for a pass and 0 for a fail."""
+    """A judging agent's verdict."""
 
     passed: bool
     reasons: list[str]
-    score: float
+    score: float  # the share of met criteria; without criteria 1 for a pass, 0 for a fail
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verifying agent's verdict as evidence: `text` is the end of its answer, `prompt` what it was asked. `missing`: why there is no verdict."""
+    """A verifying agent's verdict as evidence."""
 
     verdict: AgentVerdict | None
     agent: Agent
-    text: str
+    text: str  # the end of its answer
     prompt: str
     word: str
     seconds: float
-    missing: str = ""
+    missing: str = ""  # the reason for no verdict
 
 
 def read(text: str, word: str) -> AgentVerdict | None:
-    """The verdict with this word; of several that agree the last one. None: there is none, or two that differ."""
+    """The last verdict with this word. None: there is none, or two contradict each other."""
     verdicts = [_verdict(without_unstorable(payload)) for payload in _payloads(text, word)]
     return verdicts[-1] if len({verdict.passed for verdict in verdicts}) == 1 else None
 
@@ -56,7 +56,7 @@ def _payloads(text: str, word: str) -> Iterator[dict[str, Any]]:
         else:
             if str(value.get("verdict", "")).strip().upper() in VERDICTS and str(value.get("word", "")).strip() == word:
                 yield value
-        start = text.find("{", end)  # after the whole object: a verdict on one criterion inside it is not the verdict
+        start = text.find("{", end)  # after the whole object: a nested verdict on one criterion is not the verdict
 
 
 def _verdict(payload: dict[str, Any]) -> AgentVerdict:
@@ -79,7 +79,7 @@ def _verdict(payload: dict[str, Any]) -> AgentVerdict:
 
 
 def combined(verdict: Verdict, judged: Judgement, weight: float) -> Verdict:
-    """The verdict of the commands and the verifying agent together. Without the agent's, that of the commands with a note."""
+    """The combined verdict of the commands and the verifying agent; without the agent's, the commands' with a note."""
     agent_verdict = judged.verdict
     if agent_verdict is None:
         agent_verdict, weight = AgentVerdict(True, [judged.missing], verdict.score), 0.0

@@ -1,4 +1,4 @@
-"""The state that the steps of one session share."""
+"""The shared state of a session's steps."""
 
 from dataclasses import dataclass, field
 
@@ -17,30 +17,27 @@ from orchestration.worker.steps.work import Work
 
 @dataclass
 class RoundContext:
-    """The running session. `copy`: the entry's working copy, `worktree` as it was prepared. `given`: the test files of the entry's spec.
-    `protected`: the files of the base commit that judge the work and that the entry does not name. `question`: the requirements on the work.
-    `base_tree`: of the base commit. `verdict`: the stored verdict on its commit's tree. `drawn_before`: micro-USD drawn from its reservation when
-    its agent last stopped for lack of money. `is_unchanged`: its agent changed nothing in this round. `progress_watch`: for signs that its round leads nowhere."""
+    """The running session."""
 
     session: Session
     entry: Entry
     bench: SessionBench
     stop_flags: StopFlags
     writer: log_chunks.Writer
-    copy: WorkingCopy
-    worktree: Prepared
-    given: dict[str, str]
-    protected: list[str]
-    question: Question
-    base_tree: str
+    copy: WorkingCopy  # of the entry
+    worktree: Prepared  # the prepared copy
+    given: dict[str, str]  # the test files of the entry's spec
+    protected: list[str]  # judging files of the base commit, except for the entry's own
+    question: Question  # the requirements on the work
+    base_tree: str  # of the base commit
     round: Round = field(init=False)
     work: Work = field(init=False)
-    verdict: TreeVerdict | None = None
-    drawn_before: int = 0
-    is_unchanged: bool = False
+    verdict: TreeVerdict | None = None  # the stored one on its commit's tree
+    drawn_before: int = 0  # micro-USD at the agent's last stop for lack of money
+    is_unchanged: bool = False  # the agent changed nothing in this round
     progress_watch: ProgressWatch | None = None
 
     def check_stop_requests(self) -> None:
-        """Raises SessionOver if the session must end."""
+        """Raises SessionOver at a stop request."""
         if reason := self.stop_flags.reason:
             raise SessionOver(outcomes.requested_end(reason, self.session))

@@ -1,6 +1,4 @@
-"""The implementing agent's processes of one round: its first prompt, a new conversation where the old one is lost, and further prompts when there
-is money again or when people write to it.
-"""
+"""The implementing agent's processes of one round: the first prompt, a new conversation after a lost one, and further prompts after new money or messages."""
 
 from budget.models import Hold
 from orchestration.dialogue import delivery
@@ -24,20 +22,20 @@ LOST = ("thread_lost", "context_full")
 
 
 def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
-    """Run the agent until it is done with its task and with what people say. `task`: the whole prompt, by a template that need not say how to ask. `starts_anew`: it must see that even where
-    it goes on after an answer."""
+    """Run the agent until it is done with its task and people's messages. How to ask is added to the task, whatever its template. A new start repeats the whole
+    task even to a continued conversation."""
     session, task = context.session, task + HOW_TO_ASK
     mail = delivery.waiting(context.entry.pk, context.round) if session.has_mail else Mail()
     goes_on = _goes_on(context)
     text = GO_ON if mail.answers and not starts_anew and goes_on else task
-    prompt = _prompt(context, text, mail, knows=goes_on)
+    prompt = _prompt(context, text, mail, is_continued=goes_on)
     Round.of_any_candidate.filter(pk=context.round.pk).update(prompt=prompt)
     context.progress_watch = _watched(context)
     agent_run = _run_agent(context, prompt, mail)
     failure = agent_run.failure
     if failure is not None and failure.code in LOST and agent_run.reason in ("", "failed"):
-        # a new conversation, once: its process has forgotten the other
-        agent_run = _run_agent(context, _prompt(context, task, mail, knows=False), mail)
+        # once: a new conversation for the lost one
+        agent_run = _run_agent(context, _prompt(context, task, mail, is_continued=False), mail)
     while agent_run.reason == "out_of_money" and not agent_run.asked and _may_continue(context, agent_run):
         agent_run = _run_agent(context, CONTINUE_PROMPT, Mail())
     for turn in range(2, MAX_TURNS + 1):
@@ -45,15 +43,15 @@ def run(context: RoundContext, task: str, *, starts_anew: bool) -> AgentRun:
         if not mail or not reservations.pays_round(context.session, context.bench.config):
             break
         goes_on = _goes_on(context)
-        prompt = _prompt(context, GO_ON if goes_on else task, mail, knows=goes_on)
+        prompt = _prompt(context, GO_ON if goes_on else task, mail, is_continued=goes_on)
         agent_run = _run_agent(context, prompt, mail, turn=turn)
     return agent_run
 
 
-def _prompt(context: RoundContext, text: str, mail: Mail, *, knows: bool) -> str:
-    """The text with the mail first. `knows`: the agent has its conversation; else it is also given what it was given before."""
+def _prompt(context: RoundContext, text: str, mail: Mail, *, is_continued: bool) -> str:
+    """The mail and the text. A new conversation gets earlier mail too."""
     is_first = context.round.number == 1 and not mail
-    return (mail if knows or is_first else delivery.with_earlier(mail, context.entry.pk, context.round.pk)).before(text)
+    return (mail if is_continued or is_first else delivery.with_earlier(mail, context.entry.pk, context.round.pk)).before(text)
 
 
 def _watched(context: RoundContext) -> ProgressWatch | None:
@@ -65,15 +63,15 @@ def _watched(context: RoundContext) -> ProgressWatch | None:
 
 
 def _goes_on(context: RoundContext) -> bool:
-    """True if the agent's next process continues its conversation: it knows its task then."""
+    """True if the agent's next process continues its conversation, with the task in it."""
     bench = context.bench
     return bench.traits.resumes and conversations.find(context.session.work_id, "implement", bench.config.agent.kind) is not None
 
 
-def _run_agent(context: RoundContext, prompt: str, mail: Mail, *, turn: int = 1) -> AgentRun:
-    """`mail`: of the prompt, as far as it is new."""
+def _run_agent(context: RoundContext, prompt: str, new_mail: Mail, *, turn: int = 1) -> AgentRun:
+    """Run one process, and mark the mail of its prompt as delivered."""
     session, bench = context.session, context.bench
-    delivery.give(mail, context.round.pk)
+    delivery.give(new_mail, context.round.pk)
     invocation = Invocation(
         context,
         bench.config.agent,
@@ -84,7 +82,7 @@ def _run_agent(context: RoundContext, prompt: str, mail: Mail, *, turn: int = 1)
         limit=metering.left(session),
         growth=reservations.growth_of(session, bench.config),
         turn=turn,
-        mail=mail,
+        mail=new_mail,
         round_id=context.round.pk,
         progress_watch=context.progress_watch,
     )
@@ -95,9 +93,7 @@ def _run_agent(context: RoundContext, prompt: str, mail: Mail, *, turn: int = 1)
 
 
 def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
-    """An agent that stopped at the limit given at its start is resumed if its reservation has grown or can grow. So it never spends money
-    that is not reserved (decisions/0016).
-    """
+    """True if an agent at its limit may resume: its reservation has grown or can grow. It never spends unreserved money (decisions/0016)."""
     session = context.session
     kept_its_limit = (
         agent_run.finished is not None
@@ -109,6 +105,6 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
         return False
     before, reservation = context.drawn_before, Hold.objects.get(pk=session.hold_id)
     context.drawn_before = reservation.drawn
-    if reservation.drawn <= before:  # it stopped without spending: another run would be the same
+    if reservation.drawn <= before:  # stopped without spending: another run would do the same
         return False
     return preemption.grow(session, context.bench.config, reservation)

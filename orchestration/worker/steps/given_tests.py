@@ -1,4 +1,4 @@
-"""The test files of an entry's spec: they judge its work, so whatever an agent made of them, Muster writes them as they were given."""
+"""The test files of an entry's spec. They judge its work: Muster restores them after each agent."""
 
 import shutil
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def normalised(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def put(files: Mapping[str, str], folder: Path) -> list[str]:
-    """Write them into a working copy; call it while no agent runs there. Returns those that were missing or different."""
+    """Restore the files in a working copy, while no agent runs there. Returns the missing and the changed ones."""
     different = [name for name, text in files.items() if not _stands(folder, name, text)]
     for name in different:
         path = folder / name
@@ -32,7 +32,7 @@ def put(files: Mapping[str, str], folder: Path) -> list[str]:
 
 
 def _stands(folder: Path, name: str, text: str) -> bool:
-    """True if the file is there with this text. A file behind a link does not count."""
+    """True if the file has this text. A file behind a link does not count."""
     path = folder / name
     if path.resolve() != folder.resolve() / name:
         return False

@@ -24,7 +24,7 @@ UNCHANGED = "nothing_changed: the agent reported success, but no file of the rep
 
 
 def implement(context: RoundContext) -> list[str]:
-    """Run the agent and commit its work. Returns findings about what of the agent's own git was not taken over. Raises SessionOver."""
+    """Run the agent and commit its work. Returns findings about refused parts of the agent's own git. Raises SessionOver."""
     session, opened = context.session, context.round
     text = _prompt(context)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
@@ -46,13 +46,12 @@ def implement(context: RoundContext) -> list[str]:
         raise SessionOver(early_end)
     reservations.shrink(session, context.bench.config, cost_known=agent_run.cost_known)
     changed = changes.changed_files(context.bench.repo, worktree.tip, context.round.commit)
-    context.is_unchanged = not findings and not set(changed) - set(context.given)  # what git refused is a change
+    context.is_unchanged = not findings and not set(changed) - set(context.given)  # a refused part is a change
     return findings
 
 
 def check_changes(context: RoundContext, refused: Sequence[str]) -> list[str]:
-    """Findings against the round's changes, before anything judges them. `refused`: what git did not take over. Raises SessionOver where the work
-    waits for files of others."""
+    """Findings against the round's changes, before any judgement. Raises SessionOver if the work waits for files of others."""
     work = context.work
     unlocked = undeclared.check(context.entry, work.changes.files)
     findings = [
@@ -71,7 +70,7 @@ def check_changes(context: RoundContext, refused: Sequence[str]) -> list[str]:
 
 
 def _of_others(context: RoundContext, held: Mapping[str, tuple[str, str]]) -> list[str]:
-    """Findings where the work cannot wait for the entries that have locked these files. Raises SessionOver where it waits: without a verdict."""
+    """Findings about locked files, if the work cannot wait for their holders. Else raises SessionOver without a verdict: it waits."""
     answer = of_others.wait_or_undo(context.entry, held)
     if answer.waits:
         raise SessionOver(Facts("waits", "others", (answer.waits,)))
@@ -97,7 +96,7 @@ def _prompt(context: RoundContext) -> str:
 
 
 def _commit(context: RoundContext) -> list[str]:
-    """Commit all work, however the agent ended: work is never lost. Returns findings about what of the agent's own git was not taken over."""
+    """Commit all work, whatever the agent's end: work is never lost. Returns findings about refused parts of the agent's own git."""
     opened = context.round
     message = f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}"
     copy = context.copy
@@ -111,14 +110,14 @@ def _commit(context: RoundContext) -> list[str]:
 
 
 def _unchanged(context: RoundContext) -> list[str]:
-    """Success without a change is no success, whatever the agent and the checks report."""
+    """A finding against an unchanged tree: that is no success, whatever the agent and the checks report."""
     if context.round.diffstat.get("files") or not context.bench.traits.changes_files:
         return []
     return [UNCHANGED]
 
 
 def too_large(context: RoundContext) -> list[str]:
-    """Findings for files over the limit: Muster commits none, and what the agent committed itself must not be merged."""
+    """Findings for too large files: Muster commits none, and the agent's own commits of them must not be merged."""
     limits, copy = context.bench.config.limits, context.copy
     most = context.bench.file_bytes
     sized = large_files.committed(context.bench.repo, context.worktree.base_sha, context.round.commit, most)
@@ -136,8 +135,8 @@ def too_large(context: RoundContext) -> list[str]:
 
 
 def broken_rules(repo: Path, work: Work) -> list[str]:
-    """Findings for links to other repositories that the entry does not name, and for filters with which no entry could work any more: they decide
-    how git treats the whole repository."""
+    """Findings for links to repositories outside the entry's files, and for unsupported filters: git applies these to the whole repository, and no entry could work any
+    more."""
     changed, linking = work.changes.files, {".gitmodules", *work.changes.submodules}
     findings = [
         f"submodule_changed: {name} leads to another repository, and the entry does not name it: undo your changes to it"

@@ -49,8 +49,7 @@ def implement(
     conflicts: Sequence[str] = (),
     known_failures: Sequence[str] = (),
 ) -> str:
-    """The prompt for round `number`. `findings_by_round`: (round, findings) of earlier rounds, newest first. `protected`: files that judge
-    the work. `conflicts`: files with a conflict, or git's messages on them. `known_failures`: tests that fail on the base and are not the
+    """The prompt of a round. Earlier findings come newest first. Conflicts are files, or git's messages. Known failures are failing tests of the base, without the
     entry's targets. Raises ValueError if the workspace's template fails."""
     values = _common(entry, number) | {
         "found": [{"round": earlier, "text": _text(list(findings))} for earlier, findings in findings_by_round],
@@ -68,7 +67,7 @@ def implement(
 
 
 def review(entry: Entry, config: Config, *, number: int, diff: str, word: str) -> str:
-    """The interceptor's prompt. `word`: what its verdict must carry; it follows the template, so that none can lose it."""
+    """The interceptor's prompt. The word for its verdict follows the template: no template can lose it."""
     return _render("review", config.prompts.review, _common(entry, number) | {"diff": diff}) + WORD.format(word=word)
 
 
@@ -80,7 +79,7 @@ def verify(entry: Entry, config: Config, *, number: int, diff: str, word: str) -
 
 
 def plan(goal: str, config: Config, *, backlog: Sequence[str], most: int) -> str:
-    """The planner's prompt. `backlog`: a line for each open entry. Raises ValueError if the workspace's template fails."""
+    """The planner's prompt, with a line per open entry. Raises ValueError if the workspace's template fails."""
     values = {
         "goal": goal.strip(),
         "backlog": _text(list(backlog)),
@@ -92,12 +91,12 @@ def plan(goal: str, config: Config, *, backlog: Sequence[str], most: int) -> str
 
 
 def orchestrate(note: str, config: Config, *, backlog: str, most: int) -> str:
-    """The orchestrator's prompt. `note`: why it was asked. `backlog`: JSON. Raises ValueError if the workspace's template fails."""
+    """The orchestrator's prompt, with the reason of its run and the backlog as JSON. Raises ValueError if the workspace's template fails."""
     return _render("orchestrate", config.prompts.orchestrate, {"note": note.strip(), "backlog": backlog, "most": most})
 
 
 def expand(entry: Entry, config: Config, *, rounds: Sequence[str], backlog: Sequence[str], most: int) -> str:
-    """The expander's prompt. `rounds`, `backlog`: a line for each. Raises ValueError if the workspace's template fails."""
+    """The expander's prompt, with a line per round and per entry. Raises ValueError if the workspace's template fails."""
     values = _common(entry, entry.rounds_completed) | {
         "rounds": _text(list(rounds)),
         "backlog": _text(list(backlog)),
@@ -109,7 +108,7 @@ def expand(entry: Entry, config: Config, *, rounds: Sequence[str], backlog: Sequ
 
 
 def repair(problems: Sequence[str], *, prompt: str = "", answer: str = "") -> str:
-    """The prompt with the problems of an answer. `prompt` and `answer`: for an agent that has no conversation to continue."""
+    """The prompt about a useless answer's problems. An agent without a conversation also gets the old prompt and answer."""
     text = REPAIR.format(problems=_text(list(problems)))
     return f"{prompt}\n# Your answer was\n\n{answer}\n{text}" if prompt else text.lstrip()
 
@@ -120,7 +119,7 @@ def _common(entry: Entry, number: int) -> dict[str, Any]:
 
 
 def _render(role: str, own_template: str | None, values: dict[str, Any]) -> str:
-    """Raises ValueError if the workspace's own template fails on this entry."""
+    """Render a role's template. Raises ValueError if the workspace's own fails."""
     text = prompt_templates.render(own_template or (FOLDER / f"{role}.md").read_text(encoding="utf-8"), values)
     lines = [line.rstrip() for line in text.strip().split("\n")]
     kept = [line for n, line in enumerate(lines) if line or (n and lines[n - 1])]  # tags leave empty lines behind

@@ -1,4 +1,4 @@
-"""The files that judge an agent's work. If an agent changes one that its entry does not name, the original judges the work."""
+"""Judging files. If an agent changes one outside its entry's files, the original judges the work."""
 
 import re
 import shlex
@@ -15,13 +15,13 @@ from orchestration.git.names import path_patterns
 
 _ONE_AT_A_TIME = Lock()
 _MODULE = re.compile(r"(?P<name>\w+)(?:/__init__)?(?:\.[\w-]+)?\.(?:py|pyc|pyd|so)")
-"""A file at the top of a repository that `import name` loads: source, bytecode or an extension such as `name.cpython-311-x86_64-linux-gnu.so`."""
+"""A top-level module of a repository: source, bytecode or an extension such as `name.cpython-311-x86_64-linux-gnu.so`."""
 _LIBRARY = sys.stdlib_module_names | {"pytest", "_pytest", "pluggy", "coverage", "sitecustomize", "usercustomize"}
 _CACHED = re.compile(r"(?:.*/)?__pycache__(?:/[^/]+\.pyc)?")  # the folder itself: a link to another
 
 
 def named_by(checks: Sequence[Check], tracked: Container[str]) -> set[str]:
-    """Files of the repository that the verify commands name: scripts, test files."""
+    """The repository's files in verify commands: scripts, test files."""
     named = set()
     for check in checks:
         for word in _split_words(check.run):
@@ -33,8 +33,8 @@ def named_by(checks: Sequence[Check], tracked: Container[str]) -> set[str]:
 
 
 def judges(repo: Path, base: str, checks: Sequence[Check], patterns: Sequence[str], *, named: Sequence[str] = ()) -> list[str]:
-    """The protected files of a commit, sorted, without those that the entry names."""
-    with _ONE_AT_A_TIME:  # sessions that begin at once ask for the same
+    """The protected files of a commit, sorted, without the entry's own."""
+    with _ONE_AT_A_TIME:  # parallel sessions compute the same: the others read the cache
         matching = _matching(repo, base, tuple(patterns))
     return paths.outside(named, sorted(matching | named_by(checks, changes.listing(repo, base))))
 
@@ -48,7 +48,7 @@ def _matching(repo: Path, base: str, patterns: tuple[str, ...]) -> frozenset[str
 
 
 def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequence[str]) -> list[str]:
-    """The changed files that judge the work, or new files that configure or shadow its tests. `changed`: without those that the entry names."""
+    """The unnamed changes to judging files, and new files that configure or shadow tests."""
     judging = set(at_base)
     return sorted(
         name
@@ -60,18 +60,18 @@ def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequen
 
 
 def _shadows(name: str) -> bool:
-    """Python, started at the top of the repository, would import this file instead of its own library or its test runner."""
+    """True for a shadow module: Python, started at the repository's top, would import it in place of the standard library or the test runner."""
     module = _MODULE.fullmatch(name)
     return module is not None and module["name"] in _LIBRARY
 
 
 def cached_bytecode(changed: Iterable[str]) -> list[str]:
-    """The changed files that Python may load in place of the source beside them, for example of a test."""
+    """The changed bytecode, which Python may load in place of the source beside it."""
     return [name for name in changed if _CACHED.fullmatch(name)]
 
 
 def _configures(pattern: str) -> bool:
-    """True if the pattern names a file that configures how all tests run. A new one could make any test pass; new tests are welcome."""
+    """True for a pattern of test configuration. A new one could make any test pass; new tests are welcome."""
     return "*" not in pattern.rpartition("/")[2]
 
 

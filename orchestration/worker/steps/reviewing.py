@@ -1,4 +1,4 @@
-"""Runs the agents that judge: the interceptor, which reads a round's diff, and the verifying agent. Each has a clean checkout and a limit."""
+"""The judging agents: the interceptor of a round's diff, and the verifying agent. Each has a clean checkout and a limit."""
 
 import secrets
 import time
@@ -30,11 +30,11 @@ DIFF_BYTES = 120_000
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """`text`: the prompt. `word`: what the verdict must carry."""
+    """A request for a verdict."""
 
     role: Role
-    word: str
-    text: str
+    word: str  # required in the verdict
+    text: str  # the prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class _Answer:
 
 
 def intercept(context: RoundContext) -> list[str]:
-    """Let the interceptor read the round's diff. Returns its objections; none if there is no money for a review and none is required. Raises
-    SessionOver without a verdict, if one is required: the next session begins with the review.
+    """Let the interceptor read the round's diff. Returns its objections, or none without money for an optional review. Raises SessionOver without a required
+    verdict: the next session begins with the review.
     """
     config = context.bench.config.interceptor
     if config is None or not context.round.diffstat.get("files"):
         return []
     in_gateway = _is_in_gateway(context, config.acting_agent, "review")
-    with transaction.atomic():  # reviews are admitted one at a time: each sees what the others may still spend
+    with transaction.atomic():  # serialised: each admission sees the possible spend of the others
         Executor.objects.select_for_update().get(pk=context.session.workspace_id)
         money = review_money.for_interceptor(context.session, config, in_gateway=in_gateway)
         if not money.problem:
@@ -84,8 +84,8 @@ def intercept(context: RoundContext) -> list[str]:
 
 
 def judge(context: RoundContext, checkout: Path) -> Judgement:
-    """Let the verifying agent judge the work in this checkout. Raises SessionOver without a verdict, if one is required: the next session
-    only verifies. Where there is no verify command one is always required: nothing else judges the work.
+    """Let the verifying agent judge the work in this checkout. Raises SessionOver without a required verdict: the next session only verifies. Without verify
+    commands it is always required: nothing else judges the work.
     """
     config = context.bench.config.verifier
     assert config is not None
@@ -106,7 +106,7 @@ def judge(context: RoundContext, checkout: Path) -> Judgement:
 
 
 def _ask(context: RoundContext, agent: Agent, request: _Request, checkout: Path, money: JudgeMoney) -> _Answer:
-    """Raises SessionOver where the session must end."""
+    """Ask a judging agent. Raises SessionOver if the session must end."""
     began, scratch = time.monotonic(), context.bench.scratch(checkout, request.role)
     task = (context, agent, request.role, request.text)
     agent_run = process.run(Invocation(*task, cwd=checkout, scratch=scratch, limit=money.covered, most=money.most))
@@ -138,7 +138,7 @@ def _is_in_gateway(context: RoundContext, agent: Agent, role: Role) -> bool:
 
 
 def _unpaid(money: JudgeMoney) -> Facts:
-    """The work is kept and waits for money. Where the limit of the role is what is used up, it waits for a person."""
+    """The work waits for money; at a used-up limit of the role, for a person."""
     if money.most >= MIN_LIMIT:
         lacks = (money.least, GatewayRequest.RefusedBy.MONEY.value) if money.least > MIN_LIMIT else None
         return Facts("unpaid", "judge_budget", (money.problem,), lacks=lacks)

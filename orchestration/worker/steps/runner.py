@@ -1,4 +1,4 @@
-"""Runs commands in a working copy for a session: their output goes to its log, and its stop requests end them."""
+"""Runner of a session's commands in a working copy, with output to its log. Its stop requests end them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,11 @@ OF_ENTRY = ("MUSTER_ENTRY_ID", "MUSTER_SESSION_ID", "MUSTER_ROUND", "MUSTER_SPEC
 
 @dataclass(frozen=True)
 class SessionRunner:
-    """`label`: marks the lines in the log. `with_entry`: whether the commands get the variables of the entry; on a base they do not."""
+    """A runner of setup and verify commands."""
 
     context: SessionContext
-    label: str = ""
-    with_entry: bool = True
+    label: str = ""  # of its lines in the log
+    with_entry: bool = True  # pass the entry's variables; False on a base
 
     def set_up(self, checkout: Path) -> None:
         if failed := self._failed_setup(checkout):
@@ -36,7 +36,7 @@ class SessionRunner:
             raise SessionOver(Facts("failed", "config", (f"Setup {failed[0]}",), exit_code=failed[1]))
 
     def _failed_setup(self, folder: Path) -> tuple[str, int | None] | None:
-        """The first setup command that fails, with its exit code."""
+        """The first failed setup command, with its exit code."""
         for n, command in enumerate(self.context.bench.config.setup, start=1):
             ended = self._run(folder, command, SETUP_TIMEOUT_S, f"setup-{n}", phase="setup")
             if ended.exit_code != 0:

@@ -1,5 +1,4 @@
-"""The verifying half of a round: in a clean checkout of its commit, with the original versions of the files that judge it, compared with the
-tree that the round started from."""
+"""The verification of a round: in a clean checkout of its commit, with the original judging files, compared with the base tree."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from orchestration.worker.steps.work import Work
 
 
 def verify(context: RoundContext, findings: list[str]) -> Verdict:
-    """Run the checks, and then the verifying agent if there is no finding yet. Raises SessionOver."""
+    """Run the checks; without findings, also the verifying agent. Raises SessionOver."""
     with working_copies.checkout(context.bench.store, context.bench.copies, context.session.pk, context.round.commit) as checkout:
         is_whole = _restore_judges(context, checkout)
         lost = given_tests.put(context.given, checkout)
@@ -51,14 +50,14 @@ def question_for(entry: Entry, policy: str, *, needs_gain: bool = True) -> Quest
 
 
 def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
-    """Compare with the base. The verdict counts for later landings of the same tree if nothing was restored before (`is_whole`)."""
+    """Compare with the base. The verdict of a whole tree, with nothing restored, counts for later landings of it."""
     config, question = context.bench.config, context.question
     before, runner = _base(context), SessionRunner(context)
     runner.set_up_or_end(checkout)
     runs, result = checks.judge(config.verify, checkout, runner, before.runs, question)
     is_refused = not result.is_proven and before.is_doubtful
     if is_refused:
-        before = _base(context, anew=True)
+        before = _base(context, ignore_known=True)
     apart = _found_out(context, checkout, runs, before.runs)
     if is_refused or apart:
         result = compare(runs, {name: run for name, run in before.runs.items() if name not in apart}, question)
@@ -73,11 +72,14 @@ def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
     )
 
 
-def _base(context: RoundContext, *, anew: bool = False) -> Base:
-    """The checks' results on the tree that the round started from. While a lander is finding them out, this waits. `anew`: run the checks even if
-    their verdict is known. Raises SessionOver if they cannot run."""
+def _base(context: RoundContext, *, ignore_known: bool = False) -> Base:
+    """The checks' results on the base tree, known or from a new run. A lander's run is awaited. Raises SessionOver if they cannot run."""
     bench, commit, tree = context.bench, context.worktree.base_sha, context.base_tree
-    known = None if anew else baseline.wait_for(bench.workspace_id, tree, bench.checks_hash, check=context.check_stop_requests)
+    known = (
+        None
+        if ignore_known
+        else baseline.wait_for(bench.workspace_id, tree, bench.checks_hash, check=context.check_stop_requests)
+    )
     runner = SessionRunner(context, label="base", with_entry=False)
     try:
         verdict = known or baseline.judge_base(bench, commit, tree, runner, name=f"{context.session.pk}-base")
@@ -88,7 +90,7 @@ def _base(context: RoundContext, *, anew: bool = False) -> Base:
 
 
 def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], before: dict[str, CheckRun]) -> set[str]:
-    """The checks of scope `auto` that turn out to look at their entry: their report changes with its variables. Runs such a check again."""
+    """The checks of scope `auto` with a dependency on their entry: their report changes with its variables. Runs such a check again."""
     newly = set()
     for check, run in zip(context.bench.config.verify, runs, strict=True):
         if check.scope != "auto" or check.junit is None or check.name not in before or run.cause != "exited":
@@ -110,7 +112,7 @@ def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], befo
 
 
 def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree: str, *, is_whole: bool) -> None:
-    """The verdict by tree, unless something else than the tree was judged or a check did not end by itself."""
+    """Store the verdict by tree, unless something was restored, or a check was killed."""
     if not is_whole or not all(run.is_evidence for run in runs):
         return
     context.verdict = store.record(
@@ -127,8 +129,7 @@ def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree
 
 
 def _restore_judges(context: RoundContext, checkout: Path) -> bool:
-    """Restore judging files that the agent changed and the entry does not name, also in a reverification, and take its bytecode away. Returns
-    whether the checkout still is the commit's tree."""
+    """Restore tampered judging files, also in a reverification, and remove the agent's bytecode. Returns True if the checkout is still the commit's tree."""
     work = context.work
     restored = [*work.tampered, *protected_files.cached_bytecode(work.changes.files)]
     checkouts.restore(context.bench.store, checkout, work.base, restored)
@@ -136,7 +137,7 @@ def _restore_judges(context: RoundContext, checkout: Path) -> bool:
 
 
 def _findings_of_commit(work: Work) -> list[str]:
-    """The findings of the round that made this commit still apply in a reverification: changed judges and secrets must not be merged."""
+    """The findings against this commit, also in a reverification: changed judges and secrets must not be merged."""
     return [
         *(f"judge_changed: {name} judges this work, and the entry does not name it" for name in work.tampered[:20]),
         *(f"secret_leaked: the work contains the secret {name}" for name in work.leaked),

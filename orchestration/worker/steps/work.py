@@ -9,26 +9,25 @@ from orchestration.git.changes import Changes
 from orchestration.worker.preparing.workbench import SessionBench
 from orchestration.worker.steps import protected_files
 
-MAX_READ = 20_000_000  # bytes of its history that are searched for secrets
+MAX_READ = 20_000_000  # bytes of its history, searched for secrets
 
 
 @dataclass(frozen=True)
 class Work:
-    """`unnamed`: changed files that the entry does not name. `tampered`: those of them that judge the work. `leaked`: the names of secrets in it or
-    its history. `unresolved`: files with a conflict that is not resolved."""
+    """The work of a round, with the evidence against it."""
 
     base: str
     commit: str
     tree: str
     changes: Changes
-    unnamed: list[str]
-    tampered: list[str]
-    leaked: list[str]
-    unresolved: list[str]
+    unnamed: list[str]  # changed files outside the entry's own
+    tampered: list[str]  # judging files of these
+    leaked: list[str]  # names of secrets in it or its history
+    unresolved: list[str]  # files with conflict markers
 
 
 def read(bench: SessionBench, base: str, commit: str, *, named: Sequence[str], protected: Sequence[str]) -> Work:
-    """`named`: the files that the entry names. `protected`: those of the base commit that judge the work."""
+    """Read the work of a commit. The entry's named files are no tampering; the base commit's judging files are protected."""
     repo = bench.repo
     changed = changes.between(repo, base, commit)
     unnamed = paths.outside(named, changed.files)
