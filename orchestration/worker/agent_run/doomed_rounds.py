@@ -1,4 +1,4 @@
-"""Ends a round that leads nowhere (docs/explanation/stopping.md): feeds the watch, sends the warning, and says when it is enough."""
+"""Ends a doomed round (docs/explanation/stopping.md): feeds the watch, sends the warning, and decides the end."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +16,8 @@ LOOK_EVERY = 4
 
 
 class ProgressWatch:
-    """One round of one session, through all processes of its agent. `ends`: it may end the round, and not only warn. It reads nothing before the
-    first tool: an agent without tools costs it nothing."""
+    """The watch over one round, through all processes of its agent. It warns, and with `ends` also ends the round. It reads nothing before the first tool use:
+    an agent without tools costs nothing."""
 
     def __init__(self, session: Session, folder: Path, mask: Mask, *, receives: bool, ends: bool) -> None:
         self._session, self._folder, self._mask, self._ends = session, folder, mask, ends
@@ -36,7 +36,7 @@ class ProgressWatch:
             self._unread.append(event)
 
     def check(self) -> str:
-        """Warn where it is due. Returns what was seen where the round must end, or ""."""
+        """Warn if due. Returns the signs if the round must end, or ""."""
         if self._uses == self._decided:
             return ""
         if self._watch is None:
@@ -64,12 +64,12 @@ class ProgressWatch:
         self._watch = RoundWatch(failing_names(findings), receives=self._receives, was_warned=self._warning is not None)
 
     def close(self) -> None:
-        """The process has ended: a warning that it did not get is void, and no reason for another one."""
+        """Withdraw an undelivered warning at the process's end. There is no second one."""
         if (warning := self._warning) is not None:
             supervise.try_database(lambda: progress_warnings.withdraw(warning))
 
     def _look(self, round_watch: RoundWatch) -> None:
-        """Files that cannot be seen count as changed."""
+        """Look at the files. Unreadable ones count as changed."""
         if self._uses - self._looked < LOOK_EVERY and self._files is not None:
             return
         self._looked, before = self._uses, self._files

@@ -1,4 +1,4 @@
-"""Decides whether an agent may change a file, for CLIs with a hook before each edit. The diff check after the round repeats it for all."""
+"""Permission of edits, for CLIs with a hook before each. The diff check after the round repeats it for all agents."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -18,9 +18,9 @@ TOOLS = {"Edit": "file_path", "Write": "file_path", "MultiEdit": "file_path", "N
 
 
 def permission_check(
-    entry: Entry, role: Role, *, cwd: Path, home: Path, seen: Path | None = None
+    entry: Entry, role: Role, *, cwd: Path, home: Path, cwd_in_sandbox: Path | None = None
 ) -> Callable[[str, Mapping[str, Any]], str]:
-    """A function that checks an edit of one process, which sees its working copy `cwd` as `seen`: returns the reason for a refusal, or "". Callable from any thread."""
+    """A thread-safe check of one process's edits: it returns the reason of a refusal, or ""."""
     root = cwd.resolve()
     own_home = home.resolve()
 
@@ -33,7 +33,7 @@ def permission_check(
         if not isinstance(path, str) or not path:
             return f"{TOOLS[tool]} is missing"
         try:
-            target = _on_host(path, seen, root).resolve()  # an edit changes the target of a link
+            target = _on_host(path, cwd_in_sandbox, root).resolve()  # an edit changes the target of a link
         except (OSError, ValueError, RuntimeError) as problem:
             return f"{path!r} cannot be changed: {problem}"
         if target.is_relative_to(root):

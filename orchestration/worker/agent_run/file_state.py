@@ -1,4 +1,4 @@
-"""The state of an agent's files by their times, without git: whether one was changed, made or removed since the last look."""
+"""A fingerprint of an agent's files by their times, without git. Any change, addition or removal alters it."""
 
 import os
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ MAX_FILES = 50_000
 CACHES = frozenset(
     {".git", ".cache", ".coverage", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".tox", ".venv", "__pycache__", "node_modules", "venv"}
 )  # fmt: skip
-"""Names of files and folders that tools write, and no work is in."""
+"""Files and folders of tools, without work."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """`size`: of all files. `changed_at`: the newest change of one, in nanoseconds: no program can set that time."""
+    """The state of a folder."""
 
     files: int
-    size: int
-    changed_at: int
+    size: int  # of all files
+    changed_at: int  # the newest ctime, in nanoseconds: no program can set it
 
 
 def look(folder: Path) -> FileState | None:
-    """None: there are too many files to look at often, or some cannot be seen."""
+    """Look at a folder. None: too many files for frequent looks, or unreadable ones."""
     files = size = changed_at = 0
     folders = [os.fspath(folder)]
     try:
@@ -38,7 +38,7 @@ def look(folder: Path) -> FileState | None:
                         return None
                     status = entry.stat(follow_symlinks=False)
                     size, changed_at = size + status.st_size, max(changed_at, status.st_ctime_ns)
-    except FileNotFoundError:  # it was removed meanwhile: that is a change
+    except FileNotFoundError:  # removed meanwhile: a change
         return FileState(-1, size, changed_at)
     except OSError:
         return None

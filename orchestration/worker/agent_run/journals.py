@@ -1,4 +1,4 @@
-"""Reads and books the usage of a dead worker's agents from the files that they left."""
+"""Recovery of a dead worker's usage from its agents' journals."""
 
 import json
 from collections.abc import Sequence
@@ -26,24 +26,24 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 @dataclass(frozen=True, slots=True)
 class _Journal:
-    """The events that one process of a session left. `is_whole`: its shim saw its end. `agent` None: nobody knows which agent it was."""
+    """The recorded events of one process."""
 
     role: Role
     name: str
-    agent: Agent | None
+    agent: Agent | None  # None: unknown
     events: Sequence[Event] = ()
-    is_whole: bool = False
+    is_whole: bool = False  # its shim saw its end
 
     is_by_gateway: bool = False
 
     @property
     def usages(self) -> list[Usage]:
-        """The usage that is booked as its agent reports it."""
+        """The usage metered by reports."""
         return [] if self.is_by_gateway else [event for event in self.events if isinstance(event, Usage)]
 
 
 def book_journals(session: Session, config: Config) -> bool:
-    """Book the usage that the session's agents reported and its dead worker did not read. True: all reported usage is booked."""
+    """Book the reports unread by a dead worker. True: all reported usage is booked."""
     directory, journals = session_dir.for_session(session.pk), _read_all(session, config)
     for journal in journals:
         if journal.role == "implement" and journal.agent is not None:
@@ -60,7 +60,7 @@ def book_journals(session: Session, config: Config) -> bool:
 
 
 def count(session: Session, config: Config) -> Count | None:
-    """All that the agents of an ended session reported, booked before or not. None: its files are gone."""
+    """All reported usage of an ended session, booked or not; None: its files are gone."""
     if session.phase != Session.Phase.STARTING and not session_dir.for_session(session.pk).folder.is_dir():
         return None
     journals = _read_all(session, config)
@@ -101,7 +101,7 @@ def _text(path: Path) -> str:
 
 
 def _agent(session: Session, directory: SessionDir, role: Role, name: str, config: Config) -> Agent | None:
-    """The agent that the process was: the workspace may have another one by now."""
+    """The agent of the process: the config may have another one by now."""
     present = _present(config, role)
     env = present.env if present else {}
     with suppress(OSError, ValueError):
@@ -122,7 +122,7 @@ def _present(config: Config, role: Role) -> Agent | None:
 
 
 def _task_of_dead_process(session: Session, role: Role, agent: Agent, directory: SessionDir) -> Task:
-    """The task for a reader of a dead process's files. Without token and secrets: their seal may be broken by now."""
+    """The task for a reader of a dead process's files, without token and secrets: their encryption key may have changed."""
     traits = agents.for_kind(agent.kind).TRAITS
     home = session_dir.home(session.work_id, agent.kind, role) if traits.has_home else None
     kept_thread = conversations.find(session.work_id, role, agent.kind) if traits.resumes else None

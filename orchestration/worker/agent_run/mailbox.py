@@ -1,7 +1,7 @@
-"""The mail between one process of an agent and people: its questions, and what it gets from them while it works.
+"""The mail between one process of an agent and people: its questions, and their messages.
 
-The agent leaves a question as a file in a folder of its own, or as a line of its output: both outlive a killed worker, and the reaper reads
-them again. Nothing in that folder is trusted: it has one kind of file, of bounded size and number.
+The agent writes a question as a file in a folder of its own, or as a line of output. Both survive a killed worker: the reaper reads them again. The folder is
+untrusted: it has one kind of file, of bounded size and number.
 """
 
 import os
@@ -26,14 +26,14 @@ from orchestration.worker.agents.shared.json_values import without_unstorable
 from workspaces.secrets.masking import Mask
 
 MAX_FILES = 50
-MAX_BYTES = 4 * texts.MAX_CHARS + 4  # of UTF-8: one character too many is seen
+MAX_BYTES = 4 * texts.MAX_CHARS + 4  # of UTF-8, and one more character, to detect longer ones
 TURN_END_S = 60.0
-"""An agent that goes on for so long after its question is stopped."""
+"""The time for an agent to end its turn after a question. Then it is stopped."""
 _NAME = re.compile(r"([A-Za-z0-9]{1,40})\.question")
 
 
 class Mailbox:
-    """`record`: names the process in its session. `mail`: what its prompt has. `asked`: it asked something, and has to end its turn."""
+    """The mailbox of one process. The initial mail is that of its prompt."""
 
     def __init__(self, session: Session, folder: Path, mask: Mask, *, record: str, mail: Mail, round_id: int = 0) -> None:
         self._session = session
@@ -53,11 +53,11 @@ class Mailbox:
 
     @property
     def goes_on(self) -> bool:
-        """It asked, and did not end its turn."""
+        """True if it asked, and did not end its turn in time."""
         return self._asked_at is not None and time.monotonic() - self._asked_at > TURN_END_S
 
     def read_event(self, event: Event) -> None:
-        """Once it does something, it has read its prompt."""
+        """Confirm the prompt at its first action."""
         if isinstance(event, Asked):
             self._lines.append((f"{self._record}:{event.id}", event.text))
         if isinstance(event, Asked | Usage | Text | Finished):
@@ -66,7 +66,7 @@ class Mailbox:
     # Questions.
 
     def collect(self) -> bool:
-        """Note its questions. False: the database is away, and some are left for the next call."""
+        """Store its questions. False: the database is unavailable, and some are left for the next call."""
         while self._lines:
             name, text = self._lines[0]
             if self._note(name, text) is None:
@@ -87,12 +87,12 @@ class Mailbox:
             return False
         own_files.remove(path)
         is_noted, sentence = noted
-        with suppress(OSError):  # the agent does not get its reply then
+        with suppress(OSError):  # the agent gets no reply then
             own_files.write(self._folder, f"{name}.{'noted' if is_noted else 'refused'}", f"{sentence}\n")
         return True
 
     def _note(self, name: str, text: str) -> tuple[bool, str] | None:
-        """Store a question. Returns True if it is noted, and the sentence for the agent. None: the database is away."""
+        """Store a question. Returns True and the sentence for the agent, or False and a refusal; None: the database is unavailable."""
         refusals: list[str] = []
 
         def ask() -> None:
@@ -111,15 +111,15 @@ class Mailbox:
     # Mail.
 
     def confirm_prompt(self) -> None:
-        """It has read its prompt."""
+        """Confirm the mail of its prompt."""
         mail, self._given = self._given, Mail()
         if mail and not supervise.try_database(lambda: delivery.confirm(mail, self._session.workspace_id)):
             self._given = mail
 
     def after_tool(self, payload: Mapping[str, Any]) -> tuple[str, str]:
-        """New messages for the agent, and the reason to end its turn or "", for the hook that its CLI runs after a tool. This call confirms that the messages
-        of the call before have arrived, since the CLI went on. Runs in the endpoint's threads."""
-        if payload.get("agent_id"):  # a subagent: its conversation is not the one that people write to
+        """The hook of a CLI after a tool: new messages, and the reason to end the turn or "". It confirms the messages of the call before: the CLI has continued. Runs
+        in the endpoint's threads."""
+        if payload.get("agent_id"):  # a subagent: people write to the main conversation
             return "", ""
         with self._lock:
             try:
@@ -133,7 +133,7 @@ class Mailbox:
                 connection.close()
 
     def confirm_handed(self) -> None:
-        """It ended well: what was handed over last has arrived."""
+        """Confirm the last messages after a clean end."""
         with self._lock:
             supervise.try_database(self._confirm_handed)
 
@@ -144,7 +144,7 @@ class Mailbox:
 
 
 def collect_left(session: Session, folder: Path, mask: Mask, *, record: str, events: Iterable[Event]) -> None:
-    """Note the questions that a dead worker did not: those of its folder and those of its journal."""
+    """Store a dead worker's questions, from its folder and its journal."""
     mailbox = Mailbox(session, folder, mask, record=record, mail=Mail())
     for event in events:
         mailbox.read_event(event)
@@ -152,7 +152,7 @@ def collect_left(session: Session, folder: Path, mask: Mask, *, record: str, eve
 
 
 def _names(folder: Path) -> list[str]:
-    """The names of the questions there, oldest first."""
+    """The names of the questions, oldest first."""
     files: list[tuple[float, str]] = []
     try:
         with os.scandir(folder) as entries:

@@ -1,4 +1,4 @@
-"""Two meters of one process of an agent: by its requests in the gateway, or by what it reports. Each ends it at its limits."""
+"""Two meters of one process of an agent: by its requests in the gateway, or by its reports. Each ends it at its limits."""
 
 import time
 from functools import partial
@@ -18,24 +18,24 @@ from orchestration.worker.agent_run.own_report import OwnReport
 from orchestration.worker.agents.shared.events import Failure, Finished, Usage
 from orchestration.worker.agents.shared.interface import Task
 
-# An agent that has used up its reservation exactly may be done: it gets this long to report that before it is stopped.
+# Grace at an exactly used-up reservation: the agent may be done, and about to report it.
 FINISH_S = 0.5
-# How long it may wait for the money of sessions that end for it.
+# The wait for the money of preempted sessions.
 MAKE_ROOM_S = 5.0
-# One that has reported it and still runs after so long is stopped at its limit like any other.
+# Grace after its report of the end. Then it is stopped at its limit like any other.
 LEAVE_S = 5.0
 HELD_UP = {requests.FOR_PROVIDER: "it takes no more requests of this key now"}
-"""The words of a session whose request waits for its provider. One that waits for money is among the requests of its page."""
-# So often an agent behind the gateway is looked at.
+"""Words for a session with a request waiting for its provider. One waiting for money is on the session's page."""
+# The polling interval for an agent behind the gateway.
 GATEWAY_S = 1.5
-# Retries of a refused growth: at growing intervals, but soon once the reservation is used up.
+# The back-off of a refused growth, and the interval once the reservation is used up.
 FIRST_RETRY_S = 2.0
 MAX_RETRY_S = 30.0
 USED_UP_RETRY_S = 0.2
 
 
 class Running:
-    """A running process of an agent, and what is known of its end. `reason`: why it was stopped; empty: it may continue."""
+    """A running process of an agent, with the reason of its stop, or ""."""
 
     def __init__(self, session: Session, stop_flags: StopFlags, task: Task) -> None:
         self.session = session
@@ -57,7 +57,7 @@ class Running:
         self.stop("failed")
 
     def is_leaving(self) -> bool:
-        """It has finished, and its process is about to end."""
+        """True if it has finished, and its process is about to end."""
         if self.finished is None or not self.finished.ok:
             return False
         self._finished_at = self._finished_at or time.monotonic()
@@ -65,15 +65,15 @@ class Running:
 
 
 class Meter:
-    """`held_up`: what its request in the gateway waits for. `by_gateway`: all of its requests are counted, whatever it reports."""
+    """A meter of one process."""
 
-    by_gateway: ClassVar[bool]
-    held_up = ""
+    by_gateway: ClassVar[bool]  # the gateway counts all requests, whatever the reports
+    held_up = ""  # the reason of a waiting request in the gateway
 
     def __init__(self, agent: Running) -> None:
         self._agent = agent
         self._unbooked: list[Usage] = []
-        self._reserved = (0, 0)  # the reservation's amount, and how much of it is drawn
+        self._reserved = (0, 0)  # the reservation's amount, and its drawn part
         self._provider_confirmed = False
 
     def check(self) -> None:
@@ -81,11 +81,11 @@ class Meter:
         raise NotImplementedError
 
     def lacked_money(self) -> bool:
-        """True if the gateway refused a request of it because there was no money."""
+        """True if the gateway refused one of its requests for money."""
         return False
 
     def difference(self) -> str:
-        """The sentence on what it reports and was not booked; empty: no difference is known."""
+        """The sentence about unbooked reports, or ""."""
         return ""
 
     def _record(self, usage: Usage) -> None:
@@ -110,7 +110,7 @@ class Meter:
         return True
 
     def _check_booked(self) -> None:
-        """Look at the money after each booking."""
+        """Check the money after each booking."""
 
     def _read_reservation(self) -> None:
         hold_id = self._agent.session.hold_id
@@ -131,7 +131,7 @@ class GatewayMeter(Meter):
         self._asked_at = time.monotonic()
 
     def check(self) -> None:
-        """End an agent for which the gateway has no money: some programs would repeat the request for minutes."""
+        """End an agent without money in the gateway: some programs would repeat the request for minutes."""
         if not self._agent.reason and time.monotonic() - self._asked_at > GATEWAY_S and not self._agent.is_leaving():
             self._asked_at = time.monotonic()
             supervise.try_database(self._look)
@@ -159,13 +159,13 @@ class GatewayMeter(Meter):
             self._leave_provider()
 
     def _leave_provider(self) -> None:
-        """End an agent to whose provider the gateway sends nothing for a while: some programs would ask again and again."""
+        """End an agent with an open breaker in the gateway: some programs would repeat the request again and again."""
         if row := circuit_breaker.gateway_breaker(self._agent.session, reviewer(self._agent.task.role)):
             self._agent.fail(Failure(row.code, row.message, row.until.timestamp() if row.until else None))
 
 
 class ReportMeter(Meter):
-    """It books what the agent reports, grows its reservation, and stops it when that is used up."""
+    """The meter by reports. It books them, grows the reservation, and stops the agent at its end."""
 
     by_gateway = False
 
@@ -180,8 +180,8 @@ class ReportMeter(Meter):
         self._spent = 0
 
     def check(self) -> None:
-        """Stop the agent once its reservation, or its role's own limit, is exceeded, or used up without a result soon after. An agent that
-        has finished spends no more: its last request may have used up the money."""
+        """Stop the agent beyond its reservation or its role's limit, or at one without a result soon after. A finished agent spends no more: its last request may have
+        used up the money."""
         agent, flags = self._agent, self._agent.stop_flags
         if agent.reason or agent.session.hold_id is None or flags.money_left is None or agent.is_leaving():
             return
@@ -198,13 +198,13 @@ class ReportMeter(Meter):
     _check_booked = check
 
     def _record(self, usage: Usage) -> None:
-        """Usage that an earlier session of the conversation has booked is not counted again."""
+        """Record usage, without that of the conversation's earlier sessions."""
         if metering.record(self._agent.session, usage, self._category, role=self._agent.task.record):
             self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
             self._growth_retry_s = 0.0  # it may need more now
 
     def _grow(self) -> None:
-        """Extend the reservation before it is used up. If it is refused, try again later: others may return money."""
+        """Extend the reservation before its end. Retry a refused growth: others may return money."""
         growth, left = self._growth, self._agent.stop_flags.money_left
         if growth is None or left is None or self._reserved[0] >= growth.ceiling:
             return
@@ -222,7 +222,7 @@ class ReportMeter(Meter):
         self._read_reservation()
         amount, drawn = self._reserved
         increase = growth.next_step(amount=amount, drawn=drawn)
-        if session.unpriced_model:  # it is charged its whole reservation, which must cover all that it may have spent
+        if session.unpriced_model:  # charged its whole reservation, which must cover the possible spend
             increase = growth.ceiling - amount
         if increase <= 0:
             return
@@ -234,8 +234,7 @@ class ReportMeter(Meter):
             self._room_until = time.monotonic() + MAKE_ROOM_S
 
     def _is_urgent(self, growth: Growth) -> bool:
-        """A session behind it may have to end for it. Not for a process that keeps its limit: it will stop by itself. Nor for one that may
-        just have finished."""
+        """True if a later session may have to end for it. Not for a process with a fixed limit: it stops by itself. Nor for one that may just have finished."""
         amount, drawn = self._reserved
         if growth.is_fixed or not growth.is_urgent(amount=amount, drawn=drawn):
             return False

@@ -1,4 +1,4 @@
-"""The facts about a session whose agent did not finish, for the table of endings."""
+"""The facts about an unfinished agent, for the table of endings."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from workspaces.access import MUSTER
 
 
 def early_end(agent_run: AgentRun, session: Session, last_words: str) -> Facts | None:
-    """The facts of an agent that ended before its round was finished. None: it finished."""
+    """The facts of an agent with an unfinished round; None: it finished."""
     agent = AgentEnd(
         agent_run.ended,
         is_ok=agent_run.ok,
@@ -31,7 +31,7 @@ def early_end(agent_run: AgentRun, session: Session, last_words: str) -> Facts |
 
 
 def requested_end(reason: str, session: Session) -> Facts:
-    """A stop request: `stopped` by a person, or else its worker shuts down."""
+    """The facts of a stop request: `stopped` by a person, or a shutdown of the worker."""
     by, for_good = Session.of_any_role.values_list("stop_wanted_by", "stop_for_good").get(pk=session.pk)
     return endings.stopped(
         reason,
@@ -45,15 +45,14 @@ def requested_end(reason: str, session: Session) -> Facts:
 
 @dataclass(frozen=True, slots=True)
 class NoVerdict:
-    """A judging agent gave no verdict: the `problem` as a sentence. `facts`: the end of a session that requires one. That is no pass, and no failure of
-    the work either: it is judged again without its agent. An unavailable provider counts no crash."""
+    """A missing verdict of a judging agent: no pass, and no failure of the work. It is judged again without its agent. An unavailable provider counts no crash."""
 
-    problem: str
-    facts: Facts
+    problem: str  # a sentence
+    facts: Facts  # of a session with this verdict required
 
 
 def no_verdict(agent_run: AgentRun, role: Role, lacks: tuple[int, str] | None = None) -> NoVerdict:
-    """`lacks`: as of Ending."""
+    """The problem and the facts of a judging agent without a verdict."""
     failure, problem = agent_run.failure, f"It ended without a verdict ({agent_run.ended.cause})"
     if failure is not None:
         problem = failure.sentence

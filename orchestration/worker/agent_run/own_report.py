@@ -1,4 +1,4 @@
-"""The cost that a process behind the gateway reports of itself. It is no charge: the gateway has counted each request. Where both differ, people see it."""
+"""The self-reported cost of a process behind the gateway. It is no charge: the gateway counts each request. People see a difference."""
 
 from budget import amounts
 from budget.ledger import requests
@@ -7,11 +7,11 @@ from orchestration.sessions import metering
 from orchestration.sessions.metering import Usage
 
 SAME_OF_100, SAME = 1, 1000
-"""Two counts that differ by one of 100, or by so many micro-USD, are the same: each rounds."""
+"""Tolerances: 1 %, or so many micro-USD. Each side rounds."""
 
 
 class OwnReport:
-    """All that one process reports. `amount`: micro-USD; None: part of it has no price."""
+    """The sum of one process's reports, in micro-USD; None: a part has no price."""
 
     def __init__(self) -> None:
         self.amount: int | None = 0
@@ -21,7 +21,7 @@ class OwnReport:
         self.amount = None if self.amount is None or cost is None else self.amount + cost
 
     def differs(self, kind: str, access: str) -> str:
-        """The sentence on its difference from the gateway's count of this access; empty: there is none, or one of both is not whole."""
+        """The sentence about its difference from the gateway's count of an access, or "". A partial count has none."""
         counted = requests.counted_of(access)
         if not self.amount or counted is None:
             return ""

@@ -1,4 +1,4 @@
-"""Runs one process of an agent in one role: metered while it runs, its failure named."""
+"""One process of an agent in one role: metered, with a named failure."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -53,21 +53,20 @@ CATEGORIES = {
 
 @dataclass(frozen=True)
 class AgentRun:
-    """The result of the process. `reason`: why Muster stopped it; empty: it ended by itself. `cost_known`: all of its usage was read. `asked`: it
-    asked people something. `has_mail`: people's words may wait for it. `ended_early`: what Muster saw, with the reason `doomed`."""
+    """The result of a process."""
 
     ended: Ended
-    reason: str
+    reason: str  # of Muster's stop; empty: it ended by itself
     finished: Finished | None
     failure: Failure | None
-    cost_known: bool
-    asked: bool = False
-    has_mail: bool = False
-    ended_early: str = ""
+    cost_known: bool  # all of its usage was read
+    asked: bool = False  # it asked people something
+    has_mail: bool = False  # people's messages may wait for it
+    ended_early: str = ""  # the signs behind the reason `doomed`
 
     @property
     def ok(self) -> bool:
-        """It ended by itself and claims success. Verification decides whether that is true."""
+        """True if it ended by itself and claims success. Verification has the last word."""
         claims_success = self.finished is None or self.finished.ok
         return (
             self.ended.cause == "exited"
@@ -84,23 +83,21 @@ class AgentRun:
 
 @dataclass(frozen=True)
 class Invocation:
-    """One process of an agent. `cwd`: its working copy on the host. `limit`: micro-USD for it alone. `most`: that of its role, where its
-    reservation covers less. `growth`: how its reservation may grow meanwhile. `turn`: as of Task. `mail`: the people's words in its prompt,
-    in the round `round_id`; None: it has nobody to ask."""
+    """The parameters of one process."""
 
     context: SessionContext
     agent: Agent
     role: Role
     prompt: str
     _: KW_ONLY
-    cwd: Path
+    cwd: Path  # its working copy on the host
     scratch: Path
-    limit: int
-    growth: Growth | None = None
-    most: int | None = None
-    turn: int = 1
-    mail: Mail | None = None
-    round_id: int = 0
+    limit: int  # micro-USD of this process
+    growth: Growth | None = None  # of its reservation meanwhile
+    most: int | None = None  # of its role, if the reservation covers less
+    turn: int = 1  # like Task.turn
+    mail: Mail | None = None  # of its prompt; None: it cannot ask
+    round_id: int = 0  # of the mail
     progress_watch: ProgressWatch | None = None
 
     @property
@@ -161,7 +158,7 @@ def _mailbox(given: Invocation) -> Mailbox | None:
 
 
 def _keep(given: Invocation, task: Task, launch: Launch, url: str, on_record: telemetry_endpoint.OnRecord) -> None:
-    """Keep the conversation and what its reader must know, and the tokens of this process out of its log."""
+    """Store the conversation and its reader's state, and mask the tokens of this process in its log."""
     for known in launch.records:
         on_record(*known)
     given.context.writer.mask.learn({"MUSTER_TOKEN": task.env.get("MUSTER_TOKEN", ""), "of the endpoint": url.rpartition("/")[2]})
@@ -174,7 +171,7 @@ def _keep(given: Invocation, task: Task, launch: Launch, url: str, on_record: te
 
 
 def _with_mail(result: AgentRun, mailbox: Mailbox | None) -> AgentRun:
-    """The result, after the last question is noted and the mail that arrived is confirmed."""
+    """Complete the result: store the last question, and confirm delivered mail."""
     if mailbox is None:
         return result
     _insist(mailbox.collect)
@@ -186,7 +183,7 @@ def _with_mail(result: AgentRun, mailbox: Mailbox | None) -> AgentRun:
 
 
 def _started(given: Invocation, served: Served, task: Task, launch: Launch) -> Started:
-    """Its environment and confinement. The log gets a line about its network, where processes differ in that."""
+    """Start parameters: environment and sandbox. The log gets a line about its network, if processes differ in that."""
     name = f"{agent_kinds.title(task.agent.kind)} ({task.role})"
     if sentence := network_sentence(
         given.context.bench.sandboxes.decision, name, behind_gateway=bool(served.access), past=served.bypass_reason
@@ -206,7 +203,7 @@ def _started(given: Invocation, served: Served, task: Task, launch: Launch) -> S
 
 
 def _logins(agent: Agent, variables: Mapping[str, str]) -> list[Path]:
-    """The files of the user's login that the agent uses."""
+    """The agent's files of the user's login."""
     traits = agents.for_kind(agent.kind).TRAITS
     if not agent.use_login or any(key in variables for key in agent_kinds.KEYS.get(agent.kind, ())):
         return []
@@ -240,10 +237,10 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
     reason = stop_flags.reason or listener.reason or listener.ended_without_money(ended.exit_code)
     if listener.meter.by_gateway and not reason:
         supervise.try_database(lambda: listener.compare_reports(ended.exit_code))
-    # Output after a stop is no failure of the agent; the reason "failed" means that its failure caused the stop.
+    # Output after a stop is no failure of the agent, except at the reason "failed": then its failure caused the stop.
     timed_out = ended.cause in ("wall_timeout", "idle_timeout")
     failure = listener.failure if reason == "failed" or (not reason and not timed_out) else None
-    if timed_out and not reason and listener.last_wait is not None:  # silent because it waited for its provider
+    if timed_out and not reason and listener.last_wait is not None:  # silent: it waited for its provider
         failure = Failure(listener.last_wait.code, listener.last_wait.message, listener.last_wait.until)
     if failure is None and ended.cause == "start_failed":
         failure = Failure("cli_missing", ended.error)
@@ -270,12 +267,12 @@ def _unread_cost(ended: Ended) -> str:
 def _telemetry_endpoint(
     given: Invocation, on_record: telemetry_endpoint.OnRecord, after_tool: telemetry_endpoint.AfterTool
 ) -> AbstractContextManager[str]:
-    """The URL to which a CLI sends telemetry and its hooks; empty for a plain command."""
+    """The URL for a CLI's telemetry and hooks; empty for a plain command."""
     session, kind, role = given.session, given.agent.kind, given.role
     if not agents.for_kind(kind).TRAITS.binary:
         return nullcontext("")
     home, seen = session_dir.home(session.work_id, kind, role), given.context.bench.sandboxes.cwd(given.cwd)
-    may_edit = edit_permission.permission_check(session.entry, role, cwd=given.cwd, seen=seen, home=home)
+    may_edit = edit_permission.permission_check(session.entry, role, cwd=given.cwd, cwd_in_sandbox=seen, home=home)
     return telemetry_endpoint.serving(on_record=on_record, may_edit=may_edit, after_tool=after_tool)
 
 
@@ -316,7 +313,7 @@ def _task(given: Invocation, served: Served, url: str) -> Task:
 
 
 def _home(session: Session, agent: Agent, role: Role, variables: Mapping[str, str]) -> Path:
-    """The CLI's own folder for this entry, with the user's login where it may use that."""
+    """The CLI's home for this entry, with the user's login if permitted."""
     home = session_dir.home(session.work_id, agent.kind, role)
     arrange = session_dir.link_logins if _logins(agent, variables) else session_dir.unlink_logins
     arrange(home, agents.for_kind(agent.kind).TRAITS.logins)
@@ -326,8 +323,8 @@ def _home(session: Session, agent: Agent, role: Role, variables: Mapping[str, st
 
 
 def _token(session: Session) -> str:
-    """A new token, with which the agent reports progress and usage. The agent of a run gets none: it reports on stdout. Raises Superseded, and ends the
-    token, if another worker has ended the session meanwhile."""
+    """A new token for reports of progress and usage. A run's agent gets none: it reports on stdout. Raises Superseded, and revokes the token, if another worker has
+    ended the session meanwhile."""
     name = f"session {session.pk}"
     token = tokens.create(name, role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster")
     try:
@@ -344,7 +341,7 @@ def _failed_start(problem: str) -> AgentRun:
 
 
 def _insist(action: Callable[[], bool]) -> bool:
-    """While the database is down, retry for half the lease. False: it did not work."""
+    """Retry for half the lease, while the database is unavailable. False: it did not work."""
     give_up_at = time.monotonic() + settings.LEASE_S / 2
     while not action():
         if time.monotonic() > give_up_at:

@@ -17,7 +17,7 @@ class TelemetryLog:
         self._path = path
 
     def append(self, name: str, attributes: Mapping[str, Any]) -> None:
-        """Call it before acting on the record. Safe from several threads: each record is one write."""
+        """Append a record, before it is acted on. Thread-safe: each record is one write."""
         line = json.dumps([name, attributes]).encode() + b"\n"
         if len(line) > self._bytes_left:
             return
@@ -33,7 +33,7 @@ class TelemetryLog:
 
 
 def read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The records in the file, without a last line that was cut."""
+    """The records in the file, without a truncated last line."""
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError:

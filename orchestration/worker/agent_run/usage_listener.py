@@ -1,4 +1,4 @@
-"""Handles the events of one agent process: books its usage, shows what it waits for, and stops it at its limits."""
+"""The event handler of one agent process: books its usage, shows its waits, and stops it at its limits."""
 
 import queue
 import time
@@ -27,7 +27,7 @@ from workspaces.secrets.masking import NO_MASK, Mask
 
 
 class UsageListener(Running):
-    """Hands what the agent reports to its meter, and stops it when it must end. `ended_early`: what was seen of a round that leads nowhere."""
+    """Passes an agent's reports to its meter, and stops it at a limit or in a doomed round (`ended_early` has the signs)."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class UsageListener(Running):
         progress_watch: ProgressWatch | None = None,
         access: str = "",
     ) -> None:
-        """`access`: to the gateway, which books its requests; empty: they are booked as it reports them."""
+        """With an access the gateway meters it, else its reports."""
         super().__init__(session, stop_flags, task)
         self.meter: Meter = GatewayMeter(self, access) if access else ReportMeter(self, category, growth)
         self.ended_early = ""
@@ -67,7 +67,7 @@ class UsageListener(Running):
         self._records.put((name, attributes))
 
     def tick(self) -> None:
-        """Called several times a second: reads telemetry and the CLI's files, and checks the limits."""
+        """Read telemetry and the CLI's files, and check the limits, several times a second."""
         self._read_records()
         self._handle_all(self._reader.poll())
         self.meter.book()
@@ -77,7 +77,7 @@ class UsageListener(Running):
         self._check_progress()
 
     def end(self, exit_code: int | None) -> None:
-        """The process is dead and all of its output was read."""
+        """Handle the end of the process, after all of its output."""
         self._read_records()
         self._handle_all(self._reader.poll())
         self._handle_all(self._reader.end(exit_code))
@@ -123,7 +123,7 @@ class UsageListener(Running):
                 if event.model and not self.session.model:
                     supervise.try_database(lambda: sessions.write(self.session, model=event.model[:200]))
                 self._keep_thread()
-            case Discrepancy(message=message) if not self.meter.by_gateway:  # else the gateway has counted what its reports lack
+            case Discrepancy(message=message) if not self.meter.by_gateway:  # the gateway counts what reports lack
                 supervise.try_database(lambda: sessions.write(self.session, cost_note=self._mask(message)[:500]))
             case Failure():
                 self._fail(event)
@@ -133,7 +133,7 @@ class UsageListener(Running):
                     self.stop("out_of_money")
 
     def _note_limits(self, readings: tuple[Reading, ...]) -> None:
-        """Those of its own agent: a reviewing one has another credential."""
+        """Record the windows of the session's own agent: a reviewer has another credential."""
         if readings != self._limits and self.task.role == "implement":
             self._limits = readings
             record = partial(windows.record, self.session.workspace_id, self.session.credential, readings)
@@ -146,7 +146,7 @@ class UsageListener(Running):
                 self.stop("asked")
 
     def _check_progress(self) -> None:
-        """An agent that has finished needs no end."""
+        """Stop a doomed round, unless the agent has finished."""
         if (
             self._progress_watch is not None
             and self.finished is None
@@ -159,13 +159,13 @@ class UsageListener(Running):
     # Money.
 
     def ended_without_money(self, exit_code: int | None) -> str:
-        """The reason `out_of_money` where the gateway refused a request of an agent that did not finish; else empty."""
+        """The reason `out_of_money` of an unfinished agent refused by the gateway, or ""."""
         finished = exit_code == 0 and self.failure is None and (self.finished is None or self.finished.ok)
         is_unpaid = self.meter.held_up == requests.FOR_MONEY or self.meter.lacked_money()
         return "out_of_money" if is_unpaid and not finished else ""
 
     def compare_reports(self, exit_code: int | None) -> None:
-        """Note where the sum that the agent reports differs from the gateway's count. One that was stopped or failed may have reported less."""
+        """Note a difference of the agent's own sum from the gateway's. A stopped or failed one may have reported less."""
         sums = agents.for_kind(self.task.agent.kind).TRAITS.sums
         if not (sums and exit_code == 0 and self.finished and self.finished.ok) or self.reason or self.failure:
             return
@@ -175,8 +175,8 @@ class UsageListener(Running):
     # Failures and waits.
 
     def _fail(self, failure: Failure) -> None:
-        """The first failure is the cause. A failure that no retry can fix ends the process at once instead of after ten attempts. What the gateway
-        refused because there was no money is no failure of a provider."""
+        """Record the first failure: it is the cause. A permanent one ends the process at once instead of after ten attempts. A refusal for money in the gateway is no
+        failure of a provider."""
         if self.meter.lacked_money():
             self.stop("out_of_money")
             return
@@ -187,7 +187,7 @@ class UsageListener(Running):
     def _wait(self, waiting: Waiting) -> None:
         self.waiting_since = self.waiting_since or time.monotonic()
         text = self._mask(waiting.message)[:300]
-        self._waiting = replace(waiting, message=text)  # it becomes the failure when it waits for too long
+        self._waiting = replace(waiting, message=text)  # the failure, once it waits for too long
         until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
         supervise.try_database(lambda: sessions.wait(self.session, text, until))
 
@@ -197,7 +197,7 @@ class UsageListener(Running):
             supervise.try_database(lambda: sessions.wait(self.session, HELD_UP.get(self.meter.held_up, ""), None))
 
     def _check_provider_wait(self) -> None:
-        """A CLI that retries by itself blocks a session slot all that time: limit its wait."""
+        """Limit the wait of a retrying CLI: it blocks a session slot."""
         patience = self.task.agent.provider_patience_s
         if self.waiting_since is not None and time.monotonic() - self.waiting_since > patience:
             self.fail(Failure(self._waiting.code, self._waiting.message, self._waiting.until))

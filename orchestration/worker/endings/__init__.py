@@ -1,10 +1,10 @@
-"""The ending of a session by what happened and whose fault it was. Pure: the worker gathers the facts and hands them over as values.
+"""The ending of a session, by event and fault. Pure: the worker gathers the facts as values.
 
-table         (what happened, whose fault) -> ending
+table         (event, fault) -> ending
 crashes       a session that crashed: its surroundings may be at fault
 agents        an agent that did not finish its round, and a stop request
-losses        a session whose worker is gone
-verdicts      a round that was judged
+losses        a session of a dead worker
+verdicts      a judged round
 """
 
 from orchestration.worker.endings.agents import STOPS, AgentEnd, of_agent, stopped

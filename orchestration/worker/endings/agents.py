@@ -1,4 +1,4 @@
-"""An agent that did not finish, and a stop request: whose fault it was. Pure."""
+"""The facts of an unfinished agent, and of a stop request. Pure."""
 
 from dataclasses import dataclass, replace
 
@@ -12,23 +12,22 @@ NO_MONEY = "The session's reservation was used up: its work is kept, and it cont
 
 @dataclass(frozen=True, slots=True)
 class AgentEnd:
-    """The end of an agent's process. `reason`: why Muster stopped it. `stop`: the stop request, where that was the reason. `question`: the first
-    that it asked people. `is_ok`: it ended by itself and claims success. `summary`, `last_words`: its own."""
+    """The end of an agent's process."""
 
     ended: Ended
-    is_ok: bool = False
-    reason: str = ""
-    stop: Facts | None = None
+    is_ok: bool = False  # it ended by itself and claims success
+    reason: str = ""  # of Muster's stop
+    stop: Facts | None = None  # the stop request behind the reason
     asked: bool = False
-    question: str = ""
+    question: str = ""  # its first to people
     failure: Failure | None = None
-    summary: str = ""
-    last_words: str = ""
+    summary: str = ""  # its own
+    last_words: str = ""  # its own
     cost_known: bool = True
 
 
 def stopped(reason: str, by: str, *, for_good: bool, is_done: bool, to_free_money: str = "", is_run: bool = False) -> Facts:
-    """A stop request: of a person, or of Muster, to free money (the sentence says for whom); any other `reason`: its worker shuts down."""
+    """The facts of a stop request: a person's, Muster's to free money, or a shutdown of the worker."""
     if reason != "stopped":
         return Facts("stopped", "worker", is_done=is_done, is_run=is_run)
     if to_free_money:
@@ -37,7 +36,7 @@ def stopped(reason: str, by: str, *, for_good: bool, is_done: bool, to_free_mone
 
 
 def of_agent(agent: AgentEnd) -> Facts | None:
-    """The facts of an agent that ended before its round or its answer was finished. None: it finished."""
+    """The facts of an agent with an unfinished round or answer; None: it finished."""
     happened = _happened(agent)
     return happened and replace(happened, exit_code=agent.ended.exit_code, cost_unknown=not agent.cost_known)
 
@@ -61,7 +60,7 @@ def _happened(agent: AgentEnd) -> Facts | None:
 
 
 def _how(ended: Ended) -> str:
-    """The text to add to a message where the worker had to end the processes itself."""
+    """The addition to a message after processes killed by the worker."""
     return "" if ended.complete else f"; {ended.error}"
 
 

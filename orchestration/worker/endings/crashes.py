@@ -1,32 +1,31 @@
-"""A session that crashed: no entry pays where its host, its repository or a full disk is at fault. Pure."""
+"""The ending of a crashed session. No entry pays for its host, its repository or a full disk. Pure."""
 
 from dataclasses import dataclass, replace
 
 from orchestration.sessions.ending import Ending
 from orchestration.worker.endings.table import Facts, Fault, after
 
-NOT_FOUND = (126, 127)  # exit codes of a shell that cannot start a program
+NOT_FOUND = (126, 127)  # exit codes of a shell for an unstartable program
 READ_ONLY = "Read-only file system"
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The needs of a session, as its worker found them after the crash. `host`: why this host cannot run its processes. `repository`: the trouble of
-    its repository. `was_away`: that was in trouble meanwhile."""
+    """The host and the repository of a session after its crash."""
 
-    host: str = ""
-    repository: str = ""
-    was_away: bool = False
+    host: str = ""  # its problem
+    repository: str = ""  # its problem
+    was_away: bool = False  # the repository had a problem meanwhile
     disk_is_full: bool = False
 
 
 def suspects_host(crash: Ending, fault: Fault) -> bool:
-    """True if a process could not be started: then the host is examined."""
+    """True after a failed start of a process: the host is then examined."""
     return fault == "start" or crash.exit_code in NOT_FOUND
 
 
 def blame(crash: Ending, fault: Fault, around: Surroundings, *, is_done: bool) -> Ending:
-    """The ending of a session that crashed by the fault of git, a start, Muster or its agent, once its surroundings were examined."""
+    """The ending of a crashed session, after a look at its surroundings."""
     if around.host:
         return _instead(crash, "host", around.host, is_done=crash.verify_next)
     if around.repository or around.was_away or (fault == "git" and READ_ONLY in crash.message):

@@ -1,4 +1,4 @@
-"""A session whose worker is gone: what it left decides. Pure."""
+"""The ending of a dead worker's session, by its records. Pure."""
 
 from dataclasses import dataclass, replace
 
@@ -8,23 +8,22 @@ from orchestration.worker.endings.table import Facts, What
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The writings of a session whose worker is lost. `verdict`: of its round. `question`: the first that its agent asked. `away`: its
-    host, where that is away. `by_database`: the worker lives, and only the database was away. `at_most`: micro-USD of a request under way."""
+    """The records of a dead worker's session."""
 
     is_run: bool = False
     has_proposals: bool = False
-    verdict: Verdict | None = None
-    question: str = ""
+    verdict: Verdict | None = None  # of its round
+    question: str = ""  # the first of its agent
     is_done: bool = False
     cost_known: bool = True
-    at_most: int | None = None
-    away: str = ""
-    by_database: bool = False
+    at_most: int | None = None  # micro-USD of a request in flight
+    away: str = ""  # its absent host
+    by_database: bool = False  # only the database was unavailable: the worker lives
 
 
 def of_lost(left: Left) -> Facts:
-    """The facts of a session whose worker died. If it had a failed verdict, a question or proposals, it ends as that: only its end was missing. If its round
-    had passed, or its work was done, the next session only verifies and merges that."""
+    """The facts of a dead worker's session. A failed verdict, a question or proposals decide: only the end was missing. After a passed round, or finished work, the
+    next session only verifies and merges."""
     return replace(
         _happened(left),
         is_run=left.is_run,

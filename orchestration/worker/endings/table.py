@@ -1,6 +1,6 @@
-"""The ending of a session, by what happened and whose fault it was: pure, one table.
+"""The ending of a session, by event and fault: pure, one table.
 
-`sessions.conclude` writes the ending; where the entry goes then, `backlog.rules.transitions` decides.
+`sessions.conclude` writes the ending. `backlog.rules.transitions` decides the entry's next state.
 """
 
 from dataclasses import dataclass
@@ -62,45 +62,43 @@ Fault = Literal[
     "judge_budget",
     "base",
 ]
-"""git, start: git reported it, or a process could not be started, and nothing around the session is at fault. setup: the provider serves nobody
-until a person acts. line: an entry before this one needs the money. others: entries that have locked its files."""
+"""git, start: an error of git or of a process's start, with healthy surroundings. setup: the provider needs a person. line: an earlier entry needs the money.
+others: entries with locks on its files."""
 Verify = Literal["never", "if_done", "always"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`sentence` and `finding` take the words of the facts; no finding: the round gets none. `of_run`: the sentence for a run, where it differs.
-    `verify`: whether the entry's next session only verifies. `needs_person`: the entry waits for a person."""
+    """An ending. Sentence and finding are formatted with the words of the facts."""
 
     outcome: str
     sentence: str = "{0}"
-    finding: str | None = None
-    verify: Verify = "never"
-    of_run: str = ""
-    needs_person: bool = False
+    finding: str | None = None  # of the round
+    verify: Verify = "never"  # the entry's next session only verifies
+    of_run: str = ""  # another sentence for runs
+    needs_person: bool = False  # the entry waits for a person
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`words`: for the row's sentence. `is_done`: the agent's work is done, its verification is not. `how`: ends the sentence, where the worker
-    had to end processes itself. `failure`: of the agent, or `of` a reviewing one. `lands`: the verified commit. `lacks`: as of Ending."""
+    """The facts of a session's end."""
 
     what: What
     fault: Fault
-    words: tuple[str, ...] = ()
-    is_done: bool = False
+    words: tuple[str, ...] = ()  # for the row's sentence
+    is_done: bool = False  # the agent's work is done, without its verification
     is_run: bool = False
     exit_code: int | None = None
     cost_unknown: bool = False
     at_most: int | None = None
     awaits_host: str = ""
-    how: str = ""
-    failure: Failure | None = None
-    of: Reviewer = ""
+    how: str = ""  # appended to the sentence: the worker killed processes
+    failure: Failure | None = None  # of the agent
+    of: Reviewer = ""  # the reviewing agent of the failure
     verdict: Verdict | None = None
-    lands: str = ""
+    lands: str = ""  # the verified commit
     done: Done | None = None
-    lacks: tuple[int, str] | None = None
+    lacks: tuple[int, str] | None = None  # like Ending.lacks
 
 
 @dataclass(eq=False)
@@ -181,7 +179,7 @@ TABLE: dict[tuple[What, Fault], Row] = {
 
 
 def after(facts: Facts) -> Ending:
-    """The ending of a session. Only one that is nobody's fault, or the work's own, uses up a round; only a crash counts against the agent."""
+    """The ending of a session. A round is used up only by the work's fault, or by none; only a crash counts against the agent."""
     row = TABLE[facts.what, facts.fault]
     message = (row.of_run if facts.is_run and row.of_run else row.sentence).format(*facts.words) + facts.how
     if facts.verdict is None:
@@ -207,6 +205,6 @@ def after(facts: Facts) -> Ending:
 
 
 def trouble_of(failure: Failure, of: Reviewer = "") -> Trouble | None:
-    """The reason why the provider served no request; None: the agent itself failed."""
+    """The provider's trouble; None: the agent itself failed."""
     cause = failure.kind.cause
     return None if cause == "agent" else Trouble(failure.code, failure.sentence, cause, failure.retry_at, of)

@@ -120,7 +120,7 @@ def test_in_a_sandbox_the_working_copy_has_another_path(entry: Entry, tmp_path: 
     for name in ("tree", "home"):
         (tmp_path / name).mkdir()
     ask = edit_permission.permission_check(
-        entry, "implement", cwd=tmp_path / "tree", home=tmp_path / "home", seen=Path("/work/7")
+        entry, "implement", cwd=tmp_path / "tree", home=tmp_path / "home", cwd_in_sandbox=Path("/work/7")
     )
     assert (ask("Write", {"file_path": path}) == "") == allowed
     assert locked(entry) == (["a.py"] if allowed else [])
