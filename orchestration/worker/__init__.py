@@ -1,13 +1,13 @@
 """Runs claimed sessions on a worker host.
 
-session_run    one session, from taking it to its end
-preparing/     looks up once what a session, or a lander, works with
+session_run    one session, from its claim to its end
+preparing/     the surroundings of a session or a lander, read once
 steps/         the steps of its round: implement, review, verify, push
 agent_run/     one process of an agent in one role
-agents/        one package per CLI, and what they share
+agents/        one package per CLI, and their shared parts
 heartbeat      renews leases and reads stop requests, for all sessions of a worker process
 stop_listener  makes the heartbeat read stop requests at once
-endings/       the ending of a session, by what happened and whose fault it was (pure)
-reaper         ends sessions whose worker is gone
+endings/       the ending of a session, by event and fault (pure)
+reaper         ends sessions of dead workers
 housekeeping   removes old files of agents
 """

@@ -1,6 +1,6 @@
-"""Checks, before the first cent is spent, whether the agents of a workspace can work on this host: the program, and a key or a login.
+"""Checks of a workspace's agents on this host, before the first cent is spent: the program, and a key or a login.
 
-No request is made to a provider, so a check costs nothing; a key that is there may still be refused by its provider.
+A check is free: no provider gets a request. A present key may still be refused.
 """
 
 import shlex
@@ -40,7 +40,7 @@ _any_due = StandingQuery(_due)
 
 
 def run_due(worker: Worker) -> int:
-    """Check every workspace that asks for it. Returns how many. Two workers may check the same one: both write what is true on their host."""
+    """Check every due workspace. Returns their number. Two workers may check the same one: both write their own host's answer."""
     rows = list(_due()) if _any_due.any() else []
     for row in rows:
         try:
@@ -62,7 +62,7 @@ def _masked_check(workspace_id: str) -> tuple[bool, str]:
 
 
 def check(workspace_id: str) -> tuple[bool, str]:
-    """Check whether the agents can work here. Returns the answer, and sentences that explain it."""
+    """Check the agents on this host. Returns True if they can work, and sentences."""
     config = configuration.load(Executor.objects.get(pk=workspace_id).config)
     workspace = Workspace.objects.get(pk=workspace_id)
     try:
@@ -106,8 +106,7 @@ def _checked(resolved: ResolvedAgent, sandboxes: Sandboxes, workspace: Workspace
 
 
 def _version(traits: Traits, variables: Mapping[str, str], sandboxes: Sandboxes) -> tuple[str, str]:
-    """The version of a CLI, empty if it is not installed; and what it says if it does not start in the sandbox. It is started once if that
-    is enough: some take a second of a core to print their version."""
+    """The version of an installed CLI, and its error in the sandbox, each or "". A working CLI is started once: some take a second of a core to print their version."""
     code, output = host_faults.run_inside(sandboxes, [traits.binary, *traits.version], variables)
     if code == 0:
         return cli_versions.found_in(output), ""
@@ -115,7 +114,7 @@ def _version(traits: Traits, variables: Mapping[str, str], sandboxes: Sandboxes)
 
 
 def _checked_command(agent: Agent, variables: Mapping[str, str], sandboxes: Sandboxes) -> tuple[bool, str]:
-    """Check the command's first word. A program in the repository counts as there: it is run in a working copy."""
+    """Check the command's first word. A program in the repository counts as present: it runs in a working copy."""
     program = host_faults.program_of(agent.command or "")
     if not program or ("/" in program and not program.startswith(("/", "~"))):
         return True, "The command runs in the entry's working copy."
@@ -130,12 +129,12 @@ def _checked_command(agent: Agent, variables: Mapping[str, str], sandboxes: Sand
 
 
 def _problem(sandboxes: Sandboxes, code: int | None, output: str) -> str:
-    """The problem of a program that does not run in the sandbox. Empty: it runs, or that is not known, since slowness is no proof."""
+    """The problem of a program in the sandbox, or "": it runs, or is slow, which proves nothing."""
     return sandboxes.explained(output)[-400:] or f"exit code {code}" if code else ""
 
 
 def _login_problem(status: tuple[str, ...]) -> str:
-    """The login problem that the CLI's own status command reports; empty: none is known."""
+    """The login problem by the CLI's status command, or ""."""
     if not status:
         return ""
     try:

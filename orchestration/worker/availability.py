@@ -1,5 +1,5 @@
-"""Workspaces that this host cannot work for now, since their shared repository does not answer or their sandbox cannot be built: no session of
-theirs is placed here until it is over. The other hosts go on."""
+"""Workspaces unavailable on this host: their shared repository does not answer, or their sandbox cannot be built. No session of theirs is placed here
+meanwhile. Other hosts continue."""
 
 import time
 from collections.abc import Collection
@@ -21,31 +21,31 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S, MAX_PAUSE_S = 5.0, 60.0
 PAUSE_FACTOR = 10
-"""Pauses are so many times as long as the try took: others use the thread as well, and a remote may take long to fail."""
+"""Pauses as a multiple of the try's duration: the thread is shared, and a remote may be slow to fail."""
 _next: dict[str, tuple[float, float]] = {}
-"""By workspace: when it is tried again, and the pause after that."""
+"""The time of the next try by workspace, and the pause after it."""
 
 
 def lost(workspace_id: str, sentence: str) -> None:
-    """This host could not work for the workspace."""
+    """Mark a workspace unavailable on this host."""
     log.warning("host.unfit", workspace=workspace_id, why=sentence)
     _next[workspace_id] = (time.monotonic() + FIRST_PAUSE_S, FIRST_PAUSE_S)
     _write(workspace_id, sentence[:500])
 
 
 def lost_here() -> set[str]:
-    """The workspaces whose shared repository this host, or this process, could not use."""
+    """The unavailable workspaces of this host, or of this process."""
     known = Worker.objects.filter(host_id=hosts.host_id()).values_list("unreachable", flat=True)
     return {id_ for sentences in known for id_ in sentences} | set(_next)
 
 
 def is_lost(workspace_id: str) -> bool:
-    """True if this process could not use the workspace's shared repository, and has not reached it since."""
+    """True if the workspace is still unavailable to this process."""
     return workspace_id in _next
 
 
 def look_again() -> Collection[str]:
-    """Try those that are due. Returns the workspaces whose repository answers again."""
+    """Retry the due workspaces. Returns the recovered ones."""
     lost_ones = Workspace.objects.filter(pk__in=lost_here())
     return [workspace.pk for workspace in lost_ones if _is_due(workspace.pk) and _is_back(workspace)]
 
@@ -71,8 +71,7 @@ def _is_back(workspace: Workspace) -> bool:
 
 
 def _try(workspace: Workspace) -> None:
-    """Start an empty sandbox; read the shared repository, and move a ref of this host's: some remotes let anyone read. Raises Unreachable, or
-    HostFault."""
+    """Start an empty sandbox, read the shared repository, and move a ref: some remotes let anyone read. Raises Unreachable or HostFault."""
     if problem := host_faults.problem(workspace):
         raise HostFault(problem)
     if (authority := local_repository.authority_of(workspace)) is None:
@@ -83,7 +82,7 @@ def _try(workspace: Workspace) -> None:
     if base not in refs:
         return
     authority.fetch([base])
-    with suppress(Moved):  # another process of this host did
+    with suppress(Moved):  # by another process of this host
         authority.move(own, refs[base], before=refs.get(own, ABSENT))
     authority.discard({own: refs[base]})
 

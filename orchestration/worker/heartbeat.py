@@ -1,7 +1,7 @@
-"""One heartbeat per worker process: it marks the worker as alive, renews the leases of its sessions and reads their stop requests.
+"""The heartbeat of a worker process: it marks the worker alive, renews its sessions' leases and reads their stop requests.
 
-It runs in a thread of its own, so that no agent's output can delay it; a second thread, which never uses the database, is the fence.
-A third one (stop_listener) makes it read stop requests at once.
+It has a thread of its own: no agent's output can delay it. A second thread without the database is the fence. A third (stop_listener) has stop requests read
+at once.
 """
 
 import os
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """The worker process's row in the database, and the stop flags of the sessions that it supervises."""
+    """The worker process's row in the database, and the stop flags of its sessions."""
 
     def __init__(self, queue: str, slots: int) -> None:
         self.queue = queue
@@ -50,7 +50,7 @@ class Heartbeat:
         self.worker = self._register(ids.session().replace("sess_", "work_"))
 
     def _register(self, id_: str) -> Worker:
-        """The row of this process, as it and its host are now."""
+        """Create or update the row of this process."""
         identity = leftovers.identity(os.getpid())
         assert identity is not None
         return Worker.objects.create(
@@ -71,7 +71,7 @@ class Heartbeat:
         )
 
     def _open_slots(self) -> int:
-        """0: this host has a problem that stops it, or the process is shutting down: it takes no session."""
+        """The slots for new sessions; 0 at a problem of this host, or while the process shuts down."""
         return 0 if self._draining.is_set() or problems.that_stops() else self.slots
 
     def start(self) -> None:
@@ -90,7 +90,7 @@ class Heartbeat:
             wake()
 
     def drain(self, limit_s: float) -> None:
-        """The process got SIGTERM: it takes nothing new, and lets its sessions go on for a while. A second SIGTERM ends that."""
+        """Accept no new session after SIGTERM, and let running ones continue for a while. A second SIGTERM ends that."""
         limit_s = 0 if self._draining.is_set() else limit_s
         service_manager.extend_stop(limit_s)
         until = time.monotonic() + limit_s
@@ -137,7 +137,7 @@ class Heartbeat:
                 self.supervised.pop(session.pk, None)
 
     def _report_agents(self) -> None:
-        """Record which agents' programs and which sandbox this host has: once, since some take seconds to print their version."""
+        """Record this host's agent programs and its sandbox, once: some take seconds to print their version."""
         if self.queue != "sessions":
             return
         try:
@@ -168,7 +168,7 @@ class Heartbeat:
         connection.close()
 
     def _renew(self) -> None:
-        """Uses the database's clock. A lease counts from before the statement, so that it never ends earlier than this process assumes."""
+        """Renew the leases by the database's clock. This process counts a lease from before the statement: it never ends earlier than assumed."""
         disk.refill()
         updated = Worker.objects.filter(pk=self.worker.pk).update(
             seen_at=Now(), slots=self._open_slots(), free_mb=disk.free_mb_known(), problem=problems.find()
@@ -207,7 +207,7 @@ class Heartbeat:
     def _fence_loop(self) -> None:
         while True:
             time.sleep(min(settings.LEASE_S / 20, 1))
-            hosts.beat(self.queue)  # here, since a database that hangs is no reason to end this process
+            hosts.beat(self.queue)  # here: a hanging database must not end this process
             for flags in list(self.supervised.values()):
                 if not flags.may_act and flags.reason != "fenced":
                     log.error("session.fenced", session=flags.session_id)
@@ -222,7 +222,7 @@ def _of_host() -> dict[str, str]:
 
 @lru_cache
 def _requests_sql(count: int) -> str:
-    """The statement for `count` sessions. Cached: building it takes longer than running it."""
+    """The statement for so many sessions. Cached: building it takes longer than running it."""
     sessions = Session.of_any_role.filter(pk__in=[str(number) for number in range(count)])
     columns = sessions.values_list("id", "attempt", "status", "stop_wanted_at", "kill_wanted_at", "hold__amount", "hold__drawn")
     return str(columns.query.sql_with_params()[0])
@@ -241,7 +241,7 @@ def start(queue: str, slots: int) -> Heartbeat:
 
 
 def stop() -> None:
-    """Let the sessions of this process go on for MUSTER_DRAIN_S, then interrupt them. Returns after that."""
+    """Drain for MUSTER_DRAIN_S, then interrupt the sessions. Returns after that."""
     if _heartbeat is not None:
         _heartbeat.drain(settings.DRAIN_S)
 
@@ -249,18 +249,18 @@ def stop() -> None:
 def unregister() -> None:
     """Remove this process's row after an orderly end."""
     if _heartbeat is not None:
-        connection.close()  # this thread's has been silent since the start: the database may have restarted meanwhile
+        connection.close()  # idle since the start: the database may have restarted meanwhile
         _heartbeat.leave()
 
 
 def record_tick() -> None:
-    """Record a completed tick: it shows pages that the executor is alive, not only its process."""
+    """Record a completed tick: for pages the executor is alive, not only its process."""
     if _heartbeat is not None:
         Worker.objects.filter(pk=_heartbeat.worker.pk).update(ticked_at=Now())
 
 
 def has_control_worker() -> bool:
-    """True if a control worker of this host is online, which looks after the host."""
+    """True if a control worker of this host is online."""
     here = Worker.objects.filter(queue="control", host=socket.gethostname(), host_id=hosts.host_id())
     return here.filter(seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).exists()
 
@@ -273,6 +273,6 @@ def current() -> Heartbeat:
 
 
 def _enqueue_all_cycles() -> None:
-    """A worker came online: executors that waited for one can continue."""
+    """Wake executors without a worker: one came online."""
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
         wake_ups.enqueue_cycle(workspace_id)

@@ -1,5 +1,5 @@
-"""Faults of this host for one workspace: its sandbox cannot be built here, or the program of an agent is not here. No entry pays for them; the
-other hosts go on, and this one tries again by itself (reach.py)."""
+"""Faults of this host for a workspace: its sandbox cannot be built, or an agent's program is missing. No entry pays for them. Other hosts continue, and this one
+retries (`availability`)."""
 
 import os
 import select
@@ -30,7 +30,7 @@ MAX_OUTPUT = 1_000_000
 
 
 def problem(workspace: Workspace) -> str:
-    """The reason why this host cannot run the workspace's processes, as a sentence; empty: it can."""
+    """The sentence about this host's fault for a workspace, or ""."""
     stored = Executor.objects.get(pk=workspace.pk).config
     if sentence := of_config(stored):
         return sentence
@@ -46,15 +46,15 @@ def problem(workspace: Workspace) -> str:
 
 
 def _program_missing(config: Config) -> str:
-    """The sentence about a program that each session needs. Where entries choose among several agents, one of these programs is enough:
-    placing keeps sessions of the others away, or they fail by themselves."""
+    """The sentence about a missing required program. With several agents for entries, one program is enough: placement keeps sessions of the others away, or they
+    fail by themselves."""
     _, *judges = config.session_agents
     chosen = [_not_installed(agent) for agent in config.by_name.values()]
     return next(filter(None, map(_not_installed, judges)), chosen[0] if all(chosen) else "")
 
 
 def of_config(stored: dict[str, Any]) -> str:
-    """A newer release stored it with keys that this one does not know: it cannot keep what they promise. Empty: it knows all."""
+    """The sentence about a newer release's unknown config keys, or "": this release cannot honour them."""
     if not (unknown := configuration.unknown(stored)):
         return ""
     names = ", ".join(unknown[:5])
@@ -77,7 +77,7 @@ def not_on_path(agent: Agent) -> str:
 
 
 def is_known(program: str, variables: Mapping[str, str]) -> bool:
-    """True if a shell on this host finds the program; built-ins count."""
+    """True if a shell on this host finds the program or built-in."""
     known = subprocess.run(
         ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())],
         env={**session_dir.inherited(), **variables},
@@ -97,8 +97,8 @@ def run_inside(
     folder: Path | None = None,
     timeout_s: float = INSIDE_TIMEOUT_S,
 ) -> tuple[int | None, str]:
-    """Run a program in the sandbox: its exit code and the start of its output. No exit code: there is no sandbox, it was slow to answer, or it
-    printed too much. `folder`: its working copy; None: an empty one. Raises HostFault."""
+    """Run a program in the sandbox, in this folder or an empty one. Returns the exit code and the start of its output. No exit code: no sandbox, a timeout, or too
+    much output. Raises HostFault."""
     if not sandboxes.decision.confined:
         return None, ""
     with tempfile.TemporaryDirectory(prefix="muster-check-") as scratch:
@@ -116,7 +116,7 @@ def run_inside(
 
 
 def _read(process: "subprocess.Popen[bytes]", timeout_s: float) -> bytes:
-    """Its output, until it ends, the time is over, or it is too much."""
+    """The output of a process until its end, the timeout, or the limit."""
     assert process.stdout
     output, until = b"", time.monotonic() + timeout_s
     while len(output) < MAX_OUTPUT and (left := until - time.monotonic()) > 0:
@@ -131,7 +131,7 @@ def _read(process: "subprocess.Popen[bytes]", timeout_s: float) -> bytes:
 
 
 def program_of(command: str | list[str]) -> str:
-    """The first word of a command that is neither a variable's assignment nor a redirection."""
+    """The program of a command, behind assignments and redirections."""
     try:
         words = command if isinstance(command, list) else shlex.split(command)
     except ValueError:

@@ -1,5 +1,5 @@
-"""Remove old files of agents: conversations of CLIs, prompts, journals; records of working copies that are gone, and stores of deleted workspaces. Never a working copy, and never
-files of an open session. Keep the other stores fast."""
+"""Removal of old files: agents' conversations, prompts and journals, records of missing working copies, stores of deleted workspaces. Never of a working copy
+or an open session. Other stores get their indexes renewed."""
 
 import os
 import time
@@ -29,7 +29,7 @@ _done_at = 0.0
 
 
 def run_hourly() -> None:
-    """Called by every tick; acts once an hour."""
+    """Clean up once an hour. Every tick calls this."""
     global _done_at
     if time.monotonic() - _done_at >= HOUR_S or not _done_at:
         _done_at = time.monotonic()
@@ -42,7 +42,7 @@ def run_hourly() -> None:
 def remove_old_folders() -> int:
     """Remove folders that are unchanged for MUSTER_KEEP_DAYS. Returns their number."""
     oldest = time.time() - settings.KEEP_DAYS * 86_400
-    unread = Q(hold__in=Hold.objects.exclude(awaits_host=""))  # what it spent is in its files alone
+    unread = Q(hold__in=Hold.objects.exclude(awaits_host=""))  # its spend is in its files alone
     open_sessions = Session.of_any_role.filter(unread | Q(status__in=Session.OPEN))
     removed = 0
     for folder in _old_folders(settings.DATA_DIR / "sessions", oldest):
@@ -61,7 +61,7 @@ def remove_old_folders() -> int:
             removed += 1
     in_use = Workspace.objects.filter(deleted_at__isnull=True)
     for folder in _old_folders(settings.DATA_DIR / "stores", oldest):
-        if folder.is_dir() and not in_use.filter(pk=folder.name).exists():  # also those that were damaged and put aside
+        if folder.is_dir() and not in_use.filter(pk=folder.name).exists():  # also damaged ones, put aside
             sandbox.remove_scratch(folder)
             removed += 1
     if removed:
@@ -70,7 +70,7 @@ def remove_old_folders() -> int:
 
 
 def remove_landed() -> None:
-    """Working copies of entries that are done: a lander removes those on its own host alone."""
+    """Remove working copies of done entries: a lander does so on its own host alone."""
     names = working_copies.names_in(session_dir.worktrees(), "entry_*")
     ids = {name.partition("-")[0] for name in names}
     for entry in Entry.objects.filter(pk__in=ids, status=Entry.Status.DONE).select_related("workspace"):
@@ -82,7 +82,7 @@ def remove_landed() -> None:
 
 
 def forget_candidates() -> None:
-    """The work of candidates that were not chosen, of the workspaces on this host."""
+    """Remove the work of unchosen candidates, of the workspaces on this host."""
     for workspace in Workspace.objects.filter(deleted_at__isnull=True):
         try:
             if (repo := local_repository.path(workspace)).is_dir():
@@ -92,7 +92,7 @@ def forget_candidates() -> None:
 
 
 def _is_of_nothing(record: Path) -> bool:
-    """True if the working copy of this record is gone, and the store alone has none of its work."""
+    """True for a record without a working copy, and without work in the store."""
     state = Record(record).read()
     return not os.path.lexists(session_dir.worktrees() / record.name) and (state is None or state.tip == state.delivered)
 
@@ -107,7 +107,7 @@ def index_stores() -> None:
 
 
 def _old_folders(root: Path, oldest: float) -> list[Path]:
-    """Does not follow links, and ignores folders that disappear meanwhile."""
+    """The old folders below a root. Links are not followed; vanishing folders are ignored."""
     folders = []
     for folder in root.iterdir() if root.is_dir() else ():
         with suppress(FileNotFoundError):

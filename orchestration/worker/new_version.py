@@ -1,4 +1,4 @@
-"""A worker process that may not begin yet: it is of a newer Muster than the database, which the page of hosts shows, or another has its name."""
+"""The wait of a worker process at its start: for migrations, shown on the page of hosts, or for its name."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 def wait(queue: str) -> None:
-    """Returns once the database has all migrations of this Muster, and no worker of the same name works in another PID namespace."""
+    """Wait for all migrations of this release, and for the end of a namesake in another PID namespace."""
     _wait_for_migrations(queue)
     shown, me = "", _identity()
     here = {"pid": int(me["pid"]), "started_ticks": int(me["started_ticks"])}
@@ -44,7 +44,7 @@ def _wait_for_migrations(queue: str) -> None:
 
 
 def _show(cursor: Any, id_: str) -> None:
-    """Write the row of this worker process in the columns that the database has: the model of this version may have more."""
+    """Write the row of this worker process in raw SQL: the newer model may have more columns than the database."""
     row = _identity() | {
         "id": id_,
         "queue": "sessions",
@@ -75,7 +75,7 @@ def _identity() -> dict[str, str | int]:
 
 
 def _try(write: Callable[[Any, str], None], id_: str) -> None:
-    """A database of long ago has no such table."""
+    """Try a write: an old database has no such table."""
     try:
         with connection.cursor() as cursor:
             write(cursor, id_)

@@ -1,4 +1,4 @@
-"""End sessions whose worker is gone: never before their processes are proven dead (invariant 9)."""
+"""End sessions of dead workers, never before their processes are proven dead (invariant 9)."""
 
 import socket
 from collections.abc import Callable, Collection, Mapping
@@ -40,7 +40,7 @@ KILL_TIMEOUT = timedelta(seconds=3)
 
 
 def reap(only: Collection[str] | None = None) -> int:
-    """Check the running sessions that this host can judge, or `only` some; returns how many were ended."""
+    """Check this host's and other late sessions, or `only` some. Returns the number of ended ones."""
     ended = 0
     for session in suspects():
         if only is None or session.pk in only:
@@ -52,7 +52,7 @@ def reap(only: Collection[str] | None = None) -> int:
 
 
 def _try(action: Callable[[Session], bool], session: Session) -> bool:
-    """An error with one session does not block the others."""
+    """Isolate an error: it must not block other sessions."""
     try:
         return action(session)
     except (DatabaseError, InterfaceError):
@@ -63,8 +63,7 @@ def _try(action: Callable[[Session], bool], session: Session) -> bool:
 
 
 def suspects() -> list[Session]:
-    """Sessions of this host whose worker process is dead or ignored a kill request, and sessions of any host whose lease and grace have
-    passed."""
+    """This host's sessions with a dead or unresponsive worker, and any host's sessions past their lease and grace."""
     if not _any_running.any():
         return []
     lost = Q(lease_until__lt=Now() - timedelta(seconds=settings.LEASE_GRACE_S))
@@ -77,19 +76,19 @@ def suspects() -> list[Session]:
     return [session for session in running if _is_suspect(session, is_lost)]
 
 
-def _is_suspect(session: Session, is_lost: Mapping[str, bool]) -> bool:
-    """`is_lost`: of the late sessions, whether their lease and grace have passed."""
+def _is_suspect(session: Session, is_past_grace: Mapping[str, bool]) -> bool:
+    """True for a session to reap. Late ones have their grace in the map."""
     if is_beyond_sight(session.worker):
-        return is_lost.get(session.pk, False)
-    return session.pk in is_lost or not is_worker_alive(session.worker)
+        return is_past_grace.get(session.pk, False)
+    return session.pk in is_past_grace or not is_worker_alive(session.worker)
 
 
 _any_running = StandingQuery(lambda: Session.of_any_role.filter(status=Session.Status.RUNNING))
 
 
 def ended_elsewhere() -> list[Session]:
-    """Sessions of this host that others have ended while it was away: only its files say what they spent. Not those of a process that is online
-    under another name, as in a container beside this one: it says so itself."""
+    """This host's sessions ended by others during its absence: only its files have their spend. Not those of a process online under another name, such as in a
+    neighbouring container: it reports itself."""
     if not settling.any_silent.any():
         return []
     mine = Q(host_id=hosts.host_id()) | Q(host_id="", host=socket.gethostname())
@@ -106,17 +105,17 @@ def _book_count(session: Session) -> bool:
 
 
 def _here() -> Q:
-    """Sessions whose processes and files are of this host."""
+    """The condition for sessions of this host."""
     return Q(host=socket.gethostname(), host_id__in=("", hosts.host_id()))
 
 
 def is_worker_alive(worker: Worker | None) -> bool:
-    """True if the process that registered still runs, in whichever container; a reused pid or a process before a reboot does not count."""
+    """True if the registered process still runs, in any container. A reused pid or a process before a reboot does not count."""
     return _is_seen(worker) or is_beyond_sight(worker)
 
 
 def is_beyond_sight(worker: Worker | None) -> bool:
-    """True if the process runs in another PID namespace: what it started cannot be seen or ended from here."""
+    """True for a process in another PID namespace: its children are invisible from here."""
     if worker is None or _is_seen(worker) or worker.boot_id != leftovers.boot_id():
         return False
     return presence.is_at_work(Path(settings.DATA_DIR), pid=worker.pid, started_ticks=worker.started_ticks)
@@ -137,13 +136,12 @@ def _end_session(session: Session) -> bool:
 
 
 def _ending_of_absent(session: Session) -> Ending:
-    """Its host alone knows what it spent beyond what is booked: it may come back."""
+    """The ending of an absent host's session. It may return with the unbooked spend."""
     return endings.after(endings.of_lost(replace(_left(session, is_here=False), away=session.host or session.host_id)))
 
 
 def _ending_here(session: Session, *, by_database: bool = False) -> Ending:
-    """The ending of a session of this host. With a cost that is not fully known, one request may have been under way, whose report was lost
-    with its process."""
+    """The ending of a session of this host. An incomplete cost lacks one request at most: its report was lost with the process."""
     cost_known = _collect(session)
     pace = None if cost_known else estimates.pace(session)
     left = replace(_left(session, is_here=True), cost_known=cost_known, at_most=pace.request if pace else None)
@@ -151,12 +149,12 @@ def _ending_here(session: Session, *, by_database: bool = False) -> Ending:
 
 
 def end_after_outage(session: Session) -> bool:
-    """End a session of this process that the database's absence broke off. False: it is not dead, or not ours."""
+    """End a session of this process after a database outage. False: it is not dead, or not ours."""
     return _is_proven_dead(session) and sessions.conclude(session, _ending_here(session, by_database=True))
 
 
 def _left(session: Session, *, is_here: bool) -> Left:
-    """The writings of a dead session. A run writes proposals right before its end."""
+    """The records of a dead session. A run writes proposals right before its end."""
     if session.is_run:
         return Left(is_run=True, has_proposals=Proposal.objects.filter(run_id=session.pk).exists())
     is_done = rounds.is_work_done(session, is_here=is_here)
@@ -164,7 +162,7 @@ def _left(session: Session, *, is_here: bool) -> Left:
 
 
 def _collect(session: Session) -> bool:
-    """Book and commit what a dead session left on this host. Returns whether its whole cost is known."""
+    """Book and commit a dead session's remains on this host. Returns True if its whole cost is known."""
     cost_known = journals.book_journals(session, configuration.of_session(session.workspace.executor.config, session.agent_name))
     if not session.is_run:
         _commit_work(session)
@@ -174,7 +172,7 @@ def _collect(session: Session) -> bool:
 
 
 def _is_proven_dead(session: Session) -> bool:
-    """End the session's processes that are left. Returns True if all are dead; after a reboot they are."""
+    """Kill the session's remaining processes. Returns True if all are dead, as after a reboot."""
     if session.boot_id != leftovers.boot_id():
         return True
     if survivors := leftovers.end_marked(session.pk, SHIM_GRACE_S):

@@ -1,4 +1,4 @@
-"""Looks at the repositories of the workspaces at work, and at the one that a session failed with. Session workers do, since they use them."""
+"""Health checks of repositories, by session workers: of running workspaces, and after a session's failure."""
 
 from collections.abc import Collection
 
@@ -22,12 +22,11 @@ IDLE_AT_ONCE = 10
 _looked_at = ""
 
 OWN = "muster/"
-"""The branches of Muster's own. A git that was killed left their locks behind; those of others may be a person's."""
+"""Muster's own branches. Their stale locks are a killed git's; other locks may be a person's."""
 
 
 def look_at_all() -> Collection[str]:
-    """Open and close the circuit breakers of repositories. Of the running workspaces without anything to do, a few each time. Returns the
-    workspaces whose repository is back."""
+    """Open and close the circuit breakers of repositories. Idle workspaces take turns, a few each time. Returns the recovered workspaces."""
     if not _any_at_work.any():
         return []
     executors = Executor.objects.filter(workspace__deleted_at__isnull=True, workspace__host_id__in=("", hosts.host_id()))
@@ -51,7 +50,7 @@ _any_at_work = StandingQuery(lambda: Executor.objects.filter(Q(repository_code__
 
 
 def _next_idle(idle: QuerySet[Executor]) -> list[Executor]:
-    """The next few in the order of their ids, from the first one again after the last."""
+    """The next few by id, round-robin."""
     global _looked_at
     rows = list(idle.filter(pk__gt=_looked_at).select_related("workspace").order_by("pk")[:IDLE_AT_ONCE])
     _looked_at = rows[-1].pk if len(rows) == IDLE_AT_ONCE else ""
@@ -59,9 +58,8 @@ def _next_idle(idle: QuerySet[Executor]) -> list[Executor]:
 
 
 def trouble_behind(session: Session, *, by_git: bool) -> tuple[str, bool]:
-    """Look at the repository of a session that failed, and open its circuit breaker where it is in trouble. Returns the trouble now, empty where
-    there is none, and whether there was any since the session began. `by_git`: git reported the failure, so that each file and a fresh lock
-    count too."""
+    """Check the repository after a session's failure, and open its breaker if needed. Returns the present trouble, or "", and True if there was any during the
+    session. After a failure of git each file and a fresh lock count too."""
     executor = Executor.objects.select_related("workspace").get(pk=session.workspace_id)
     trouble = _look(executor, after_failure=by_git) if local_repository.is_home(executor.workspace) else None
     if trouble is None and by_git and not session.is_run:
@@ -73,7 +71,7 @@ def trouble_behind(session: Session, *, by_git: bool) -> tuple[str, bool]:
 
 
 def _look(executor: Executor, *, after_failure: bool = False) -> Trouble | None:
-    """An open breaker is looked at as closely as when it was opened."""
+    """Check a repository. An open breaker gets the thorough check of its opening."""
     repo = local_repository.path(executor.workspace)
     branch = configuration.load(executor.config).integration_branch
     is_close = after_failure or bool(executor.repository_code)
@@ -84,7 +82,7 @@ def _look(executor: Executor, *, after_failure: bool = False) -> Trouble | None:
         all_objects=after_failure or executor.repository_code == "bad_object",
     )
     if trouble is not None and trouble.code == "locked" and branch.startswith(OWN):
-        recovery.release_old_lock(repo, f"refs/heads/{branch}", after_s=git.TIMEOUT_S)  # the next look sees it gone
+        recovery.release_old_lock(repo, f"refs/heads/{branch}", after_s=git.TIMEOUT_S)  # for the next check
     if trouble is None and executor.repository_branch:
         return health.checked_out(repo, executor.repository_branch, own=session_dir.worktrees())
     return trouble

@@ -1,4 +1,4 @@
-"""Receive check requests at once: a thread that listens on Valkey and calls back.
+"""A listener for check requests: a thread subscribed to Valkey, with a callback.
 
 A request carries no data: the callback reads the database. The thread uses no database itself, survives any Valkey error, and ends with
 its process. Only latency depends on it: the heartbeat also polls every MUSTER_POLL_S.
@@ -23,7 +23,7 @@ MAX_WAIT_S = 5.0
 
 
 def start_listening(on_request: Callable[[], object]) -> threading.Thread:
-    """Call `on_request` on every request, and after each gap in which one may have been missed."""
+    """Call `on_request` on every request, and after each gap in the subscription."""
     thread = threading.Thread(target=_listen_loop, args=(on_request,), name="stop-listener", daemon=True)
     thread.start()
     return thread
@@ -44,7 +44,7 @@ def _listen_loop(on_request: Callable[[], object]) -> None:
 
 
 def _listen(on_request: Callable[[], object]) -> None:
-    """Runs until the connection fails or goes silent. Needs a connection of its own: those of the pool time out too soon."""
+    """Listen until the connection fails or goes silent. It needs a connection of its own: those of the pool time out too soon."""
     with (
         redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=QUIET_S) as client,
         client.pubsub() as pubsub,

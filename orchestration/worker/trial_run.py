@@ -1,7 +1,7 @@
-"""A trial run of a command agent in its sandbox, before the first cent is spent: what it needs and does not see is named.
+"""A dry run of a command agent in its sandbox, before the first cent is spent: it names missing files and programs.
 
-MUSTER_TRIAL=1 says so to it. An agent that does not know the variable may try to work: it has no network, no secret, no token and no money, all of
-the host is read-only, its working copy is thrown away, and it ends after TRIAL_S.
+MUSTER_TRIAL=1 announces it. An agent without support for that may try to work: it has no network, secret, token or money, the host is read-only, its working
+copy is temporary, and it ends after TRIAL_S.
 """
 
 import json
@@ -36,7 +36,7 @@ _SKIPPED = ("__pycache__", ".git", ".venv", "node_modules")
 
 
 def of(agent: Agent, sandboxes: Sandboxes, workspace: Workspace) -> tuple[bool, str]:
-    """Run the agent for a trial. Returns False if it lacks something that it needs, and sentences; empty where there is nothing to say."""
+    """Run the agent for a trial. Returns False if something is missing, and sentences, or ""."""
     if not sandboxes.decision.confined or agent.command is None:
         return True, ""
     strict = _strict(sandboxes)
@@ -81,7 +81,7 @@ def _judged(agent: Agent, sandboxes: Sandboxes, code: int | None, output: str) -
 
 
 def _next_to_scripts(agent: Agent, missing: Missing) -> list[Path]:
-    """The files and folders beside the scripts that the command names, as far as the sandbox does not show them."""
+    """The hidden files and folders beside the command's scripts."""
     finder = Finder(os.environ.get("HOME", ""), os.environ.get("PATH", ""))
     scripts = [path for path in finder.named(agent.command or "") | finder.named(agent.args) if path.is_file()]
     neighbours: list[Path] = []
@@ -96,7 +96,7 @@ def _next_to_scripts(agent: Agent, missing: Missing) -> list[Path]:
 
 @contextmanager
 def _folder(workspace: Workspace, sandboxes: Sandboxes) -> Iterator[Path]:
-    """A working copy at the tip, which is thrown away; an empty folder where there is none yet."""
+    """A temporary working copy at the tip, or an empty folder before there is one."""
     try:
         commit = branch.start_point(workspace, sandboxes.config.integration_branch)
         store = session_dir.store(workspace.pk, local_repository.path(workspace))
@@ -109,9 +109,8 @@ def _folder(workspace: Workspace, sandboxes: Sandboxes) -> Iterator[Path]:
         yield Path(empty)
 
 
-def _variables(agent: Agent, workspace: Workspace, folder: Path, seen: Path) -> dict[str, str]:
-    """Write the prompt and the entry. Returns the variables of a round, without a value of any secret, a token or money. `seen`: the
-    folder, as the agent sees it."""
+def _variables(agent: Agent, workspace: Workspace, folder: Path, folder_in_sandbox: Path) -> dict[str, str]:
+    """Write the prompt and the entry. Returns the variables of a round, without secrets' values, a token or money."""
     (folder / PROMPT).write_text(NOTHING_TO_DO)
     (folder / SPEC).write_text(json.dumps({"id": "trial", "content": NOTHING_TO_DO, "spec": {}}))
     return {
@@ -122,6 +121,6 @@ def _variables(agent: Agent, workspace: Workspace, folder: Path, seen: Path) -> 
         "MUSTER_PHASE": "implementation",
         "MUSTER_ROUND": "1",
         "MUSTER_BUDGET_USD": "0.000000",
-        "MUSTER_PROMPT_FILE": str(seen / PROMPT),
-        "MUSTER_SPEC_FILE": str(seen / SPEC),
+        "MUSTER_PROMPT_FILE": str(folder_in_sandbox / PROMPT),
+        "MUSTER_SPEC_FILE": str(folder_in_sandbox / SPEC),
     }
