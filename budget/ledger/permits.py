@@ -107,7 +107,7 @@ _any_expired = StandingQuery(_expired)
 def refusal_sentence(
     workspace_id: str, account: Account | None, category: str, amount: int, refusal: str, *, asks: str = "the permit asks for"
 ) -> str:
-    """A sentence about the budget, cap or limit that refused a reservation. `refusal` is the database's error."""
+    """A sentence about the refusing budget, cap or limit. `refusal` is the database's error."""
     requested = amounts.format_usd(amount)
     if "entry budget" in refusal and account is not None:
         account.refresh_from_db()

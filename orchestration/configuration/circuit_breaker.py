@@ -30,7 +30,7 @@ from workspaces.errors import NotFound
 OPEN_AFTER = 3  # failures in a row: the entry is not the cause
 AskedBy = ProviderBreaker.AskedBy
 GATEWAY_CODES = ("auth", "quota", "rate_limited")
-"""Codes at which the gateway opens a breaker. It sends nothing while that is open."""
+"""Codes of the gateway's own breakers. It sends nothing while one is open."""
 
 
 def wait_s(times: int) -> float:
@@ -123,7 +123,7 @@ def refused_at_gateway(
 
 
 def due_probes() -> list[ProviderBreaker]:
-    """The breakers that are due for a gateway's probe."""
+    """The breakers due for a gateway's probe."""
     soon = Now() + timedelta(seconds=waits.PROBE_AHEAD_S)
     return list(ProviderBreaker.objects.filter(code="auth", asked_by=AskedBy.GATEWAY, until__lte=soon))
 

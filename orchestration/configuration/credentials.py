@@ -171,7 +171,7 @@ def agent_names(config: Config, secret_names: Iterable[str]) -> dict[str, list[s
 
 
 def is_named_by_admin(name: str) -> bool:
-    """True for an admin's own name, which may have a key; False for a variable or a login."""
+    """True for an admin's own name, with a key if wanted; False for a variable or a login."""
     return bool(re.fullmatch(LABEL, name)) and name not in _KEY_VARIABLES
 
 

@@ -24,7 +24,7 @@ class RoutePosition:
 
     @property
     def current(self) -> Step:
-        """The current step, or the last one of a route that became shorter."""
+        """The current step, or the last one of a shortened route."""
         return self.steps[min(self.step, len(self.steps) - 1)]
 
     @property

@@ -233,7 +233,7 @@ NPM_PACKAGES = {
 
 
 def _of_opencode(agent: Agent, keys: AvailableKeys) -> GatewaySetup | str:
-    """The setup of opencode for its model's provider, which its small model for titles shares."""
+    """The setup of opencode for its model's provider. Its small model for titles shares that."""
     model = agent.model or _text(agent.settings.get("model"))
     name = model.partition("/")[0]
     own = _member(_member(agent.settings, "provider"), name)

@@ -73,7 +73,7 @@ def program(agent: Agent) -> ModelAccess:
 
 
 def needed(agents: Iterable[tuple[Agent, ModelAccess]]) -> frozenset[ModelAccess]:
-    """The accesses that a session with these agents needs."""
+    """The accesses required by a session with these agents."""
     return frozenset(
         each for agent, access in agents for each in (access, ModelAccess(access.credential, ALL_MODELS), program(agent))
     )

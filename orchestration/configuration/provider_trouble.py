@@ -1,4 +1,4 @@
-"""A session's failure at its provider, and the access that it closes: pure."""
+"""A session's failure at its provider, and the closed access. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple

@@ -86,7 +86,7 @@ def create(
 
 
 def _taken_by(workspace: Workspace, integration_branch: str) -> str:
-    """The conflict with another workspace that lands on the branch, or "": each would take the other's landings for foreign commits."""
+    """The conflict with another workspace on the branch, or "": each would take the other's landings for foreign commits."""
     same = Executor.objects.filter(workspace__repo=workspace.repo, workspace__deleted_at__isnull=True)
     for other in same.exclude(pk=workspace.pk).select_related("workspace"):
         if configuration.load(other.config).integration_branch == integration_branch:

@@ -1,4 +1,4 @@
-"""New commits of the base branch go to the head of the landing queue, as a merge that is judged like any other."""
+"""New commits of the base branch go to the head of the landing queue, as a merge with the usual checks."""
 
 import time
 
@@ -16,10 +16,10 @@ from workspaces.values.git_urls import without_password
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 300.0
-PAUSE_FACTOR = 10  # times the time that a failed try took: others use the lander's thread as well
+PAUSE_FACTOR = 10  # times a failed try's duration: the lander's thread is shared
 AWAY = "New commits of"
 _next_fetch: dict[str, tuple[float, float]] = {}
-"""By workspace: when its remote may be asked again, and the pause after the next failure. Of this process; another one asks by itself."""
+"""The back-off by workspace, within this process: the time of the next fetch, and the pause after the next failure."""
 
 
 def follow(lease: Lease) -> None:
@@ -39,7 +39,7 @@ def follow(lease: Lease) -> None:
 
 
 def _tip(lease: Lease) -> str | None:
-    """The base branch's commit; of a clone, and where pull requests are merged, the remote's, fetched when it moved."""
+    """The base branch's commit. Of clones, and with pull requests, it is the remote's, fetched after a move."""
     bench, remote = lease.bench, _remote(lease.bench)
     due, pause = _next_fetch.get(lease.workspace_id, (0.0, FIRST_PAUSE_S))
     if remote and (began := time.monotonic()) >= due:
@@ -49,7 +49,7 @@ def _tip(lease: Lease) -> str | None:
             _next_fetch[lease.workspace_id] = (time.monotonic() + FIRST_PAUSE_S, FIRST_PAUSE_S)
         except GitError as problem:
             log.info("base.not_fetched", workspace=lease.workspace_id, error=str(problem)[-200:])
-            if pause > FIRST_PAUSE_S:  # not for one failure
+            if pause > FIRST_PAUSE_S:  # not at the first failure
                 what = without_password(bench.origin) or bench.base_branch
                 why = problems.sentence(str(problem))
                 _show(lease, f"{AWAY} {what} could not be fetched. {why}. Work lands on this host meanwhile")
@@ -65,7 +65,7 @@ def _remote(bench: LanderBench) -> str:
 
 
 def _show(lease: Lease, problem: str) -> None:
-    """Another problem with the base branch stays: this one is shown where there is none, and taken back. `problem`: empty where it is over."""
+    """Show a problem with the remote, or clear it with "". Another problem of the base branch stays."""
     shown = lease.row.base_problem
     is_ours = shown.startswith(AWAY)
     if (problem and not shown) or (is_ours and not problem):

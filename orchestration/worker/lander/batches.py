@@ -1,4 +1,4 @@
-"""One lease of a lander: it chooses what lands together (`landing.batch`), lands it, and goes on until nothing is left to do."""
+"""One lease of a lander: it chooses batches (`landing.batch`) and lands them, until nothing is due."""
 
 from collections.abc import Sequence
 
@@ -37,15 +37,13 @@ _KINDS = {Landing.Kind.ENTRY: Kind.ENTRIES, Landing.Kind.BASE: Kind.BASE, Landin
 
 
 def work(lease: Lease) -> None:
-    """Do all that is due, or one batch where others wait for a lander. Raises Fenced, Halted, or GitError."""
-    for left in working_copies.names_in(
-        lease.bench.copies, judging.checkout_name(lease, "*")
-    ):  # of landers that were killed or lost their lease
+    """Do all due work, or one batch if other workspaces wait for a lander. Raises Fenced, Halted, or GitError."""
+    for left in working_copies.names_in(lease.bench.copies, judging.checkout_name(lease, "*")):  # of killed or fenced landers
         checkouts.discard(lease.bench.repo, lease.bench.copies / left)
     refs.fetch(lease)
     swap.recover(lease)
     names = working_copies.names_in(lease.bench.copies, "entry_*")
-    _remove_worktrees(lease, [name.partition("-")[0] for name in names])  # left by landers that were killed
+    _remove_worktrees(lease, [name.partition("-")[0] for name in names])  # of killed landers
     try:
         while _step(lease) and _is_more(lease):
             if branch.others_wait(lease.workspace_id):
@@ -65,14 +63,14 @@ def _is_more(lease: Lease) -> bool:
 
 
 def _step(lease: Lease) -> bool:
-    """Land one batch. Returns whether there may be more to do."""
+    """Land one batch. Returns True if more may be due."""
     refs.fetch(lease)
     may_land = tip_watch.examine(lease)
     if may_land:
         base_branch.follow(lease)
         pull_requests.settle(lease)
     if lease.row.state == Integration.State.WAITING:
-        return False  # a revert would take a rewritten branch over before a person decides
+        return False  # a revert would adopt a rewritten branch before a person decides
     queued = list(queue.to_land(lease.workspace_id)[: lease.bench.config.landing.batch + 1])
     if not may_land:
         queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]
@@ -82,7 +80,7 @@ def _step(lease: Lease) -> bool:
         return False
     queued = refs.present(lease, queued)
     if not queued:
-        return True  # what is behind them may be here
+        return True  # the landings behind them may be here
     row = lease.row
     tip = row.tip if may_land else row.foreign_tip or row.tip
     structlog.contextvars.bind_contextvars(entry=queued[0].entry_id or "")
@@ -99,7 +97,7 @@ def _step(lease: Lease) -> bool:
 
 
 def _chain(lease: Lease, batch: Sequence[Landing], tip: str) -> Chain:
-    """The merges of a batch, which are compared with the last good tip. Work that the tip contains already has landed, and ends."""
+    """The merges of a batch, compared with the last good tip. Work already in the tip has landed, and ends."""
     bench = lease.bench
     moves_forward = bench.config.land_by == "pull_request"
     chain = candidates.build(bench.repo, tip, batch, base_name=bench.base_branch, good=lease.row.tip, moves_forward=moves_forward)
@@ -120,11 +118,11 @@ def _land_queued(lease: Lease, queued: Sequence[Landing], tip: str) -> Refusal |
 
 
 def _batch(lease: Lease, queued: Sequence[Landing], tip: str, *, proposes: bool) -> tuple[list[Landing], str]:
-    """The head of the queue, and what may land together with it: nothing that others wait for, which goes alone, and nothing that a person
-    must approve first. Why the head must be, if it must, is returned too."""
+    """The head of the queue and its companions, without awaited entries, which land alone, and without unapproved ones. Also the reason for approving the head,
+    or ""."""
     head, rules = queued[0], _approval_rules(lease)
     if head.state == Landing.State.PROPOSED:
-        return [head], ""  # it was approved before it was proposed
+        return [head], ""  # approved before the proposal
     is_alone = proposes or len(queued) == 1 or head.entry is None or _is_awaited(head.entry)
     limit = 1 if is_alone else queue.batch_limit(lease.workspace_id, lease.bench.config.landing.batch)
     batch: list[Landing] = []
@@ -138,18 +136,17 @@ def _batch(lease: Lease, queued: Sequence[Landing], tip: str, *, proposes: bool)
 
 
 def _approval_rules(lease: Lease) -> Approve:
-    """The rules at the last look of the lease, which is before each batch: a person who has just asked for approvals counts on them."""
+    """The rules at the lease's last look, before each batch: a person who has just required approvals relies on them."""
     return configuration.load(lease.row.workspace.executor.config).approve
 
 
 def _is_awaited(entry: Entry) -> bool:
-    """True if other entries wait for this entry, or for its files."""
+    """True if other entries wait for the entry or its files."""
     return entry.dependents.exists() or entry.waiters.exists()
 
 
 def _try(lease: Lease, chain: Chain, why: str) -> Refusal | None:
-    """Judge the merge of work that a person must approve, or that lands by pull request, and land nothing. What is red goes back before
-    anybody is asked."""
+    """Judge a merge before its approval or pull request, and land nothing. Red work goes back before a person is asked."""
     [step] = chain.steps
     judged = _judge(lease, chain, 1)
     if not judged.passed:
@@ -162,14 +159,14 @@ def _try(lease: Lease, chain: Chain, why: str) -> Refusal | None:
 
 
 def _keep_waiting(lease: Lease, chain: Chain, why: str, judged: judging.Judged) -> None:
-    """A person is asked about the last of the chain."""
+    """Ask a person about the last of the chain."""
     step = chain.steps[-1]
     with lease.deciding():
         waiting.keep(step.landing, why, tip=chain.tip, commit=step.commit, verdict=judged.verdict)
 
 
 def _land(lease: Lease, chain: Chain) -> Refusal | None:
-    """Judge the whole chain; if it is red, land its longest green prefix and refuse the first that is red."""
+    """Judge the whole chain. If it is red, land its longest green prefix, and refuse the first red merge."""
     count = len(chain.steps)
     judged = _judge(lease, chain, count)
     refused: Landing | None = None
@@ -187,13 +184,12 @@ def _land(lease: Lease, chain: Chain) -> Refusal | None:
                 high, findings = middle, attempt.findings
         count, refused = low, chain.steps[high - 1].landing
     if count and not _swap(lease, chain, count, judged):
-        return None  # one of them was withdrawn meanwhile: what was found out holds no longer
+        return None  # one was withdrawn meanwhile: the verdicts are obsolete
     return Refusal(refused, findings, [step.landing for step in chain.steps[:count]]) if refused is not None else None
 
 
 def _land_chain(lease: Lease, chain: Chain) -> Refusal | None:
-    """Land unproven work together with what proves it, the last of the chain: all of it, or nothing. Each tree is judged. Work that is still
-    unproven waits on; what is wrong with one tree goes back to its entry."""
+    """Land unproven work atomically with its proof, the last of the chain. Each tree is judged. Still unproven work waits on; a red tree goes back to its entry."""
     if conflict := chain.refused or chain.left_out:
         return Refusal(conflict[0], merge=conflict[1])
     return _land_all(lease, chain) if chain.steps else None
@@ -211,7 +207,7 @@ def _land_all(lease: Lease, chain: Chain) -> Refusal | None:
     elif not was_unproven and (is_wrong := _wrong_below(lease, chain)):
         return is_wrong
     elif was_unproven or (others and pull_requests.is_for(lease.bench.config, head)):
-        chains.prove(lease, head if was_unproven else landings[0])  # each has a pull request of its own, the lowest first
+        chains.prove(lease, head if was_unproven else landings[0])  # one pull request each, the lowest first
     elif why := gate.missing(_approval_rules(lease), head, lease.bench.repo, chain.tip, under=others):
         _keep_waiting(lease, chain, why, judged)
     else:
@@ -220,7 +216,7 @@ def _land_all(lease: Lease, chain: Chain) -> Refusal | None:
 
 
 def _wrong_below(lease: Lease, chain: Chain) -> Refusal | None:
-    """The first merge below the last whose tree breaks something, which what comes after it may hide."""
+    """The first red merge below the last. Later merges may hide it."""
     for n in range(1, len(chain.steps)):
         judged = _judge(lease, chain, n, needs_gain=False)
         if not judged.passed:
@@ -229,14 +225,14 @@ def _wrong_below(lease: Lease, chain: Chain) -> Refusal | None:
 
 
 def _judge(lease: Lease, chain: Chain, count: int, *, needs_gain: bool = True) -> judging.Judged:
-    """The tree of the first `count` merges. Checks that cannot run on the tip itself stop the workspace."""
+    """Judge the tree of the first `count` merges. Checks unable to run on the tip stop the workspace."""
     last, landings = chain.steps[count - 1], [step.landing for step in chain.steps[:count]]
     named = ", ".join(f"#{landing.entry.seq}" if landing.entry else lease.bench.base_branch for landing in landings)
     return judging.judge(lease, chain.good, last, landings, named=named, needs_gain=needs_gain)
 
 
 def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> bool:
-    """Land the first `count` merges. False: one of them was withdrawn meanwhile, and nothing moved."""
+    """Land the first `count` merges. False: one was withdrawn meanwhile, and nothing moved."""
     steps = chain.steps[:count]
     new = candidates.commit_of(lease.bench.repo, chain, count)
     subject = steps[0].message.split("\n")[0]
@@ -261,7 +257,7 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> boo
 
 
 def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
-    """Remove the working copies of these entries, if they landed and are still done. A failure does not undo the landing."""
+    """Remove the working copies of landed entries, if still done. A failure does not undo the landing."""
     if not entry_ids:
         return
     landed = Landing.objects.filter(workspace_id=lease.workspace_id, entry__in=entry_ids, state=Landing.State.LANDED)
@@ -277,7 +273,7 @@ def _push_on_request(lease: Lease) -> None:
     row = lease.row
     if row.push_wanted:
         pushing.push(lease.bench, row.tip, is_asked=True)
-        lease.write(push_wanted=False)  # afterwards: a lander that is killed meanwhile leaves the request
+        lease.write(push_wanted=False)  # afterwards: a killed lander leaves the request
 
 
 def _requeue(lease: Lease) -> None:

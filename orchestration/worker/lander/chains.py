@@ -1,4 +1,4 @@
-"""Unproven work and what proves it: what must land together, and what becomes of work that is tried on a new tip."""
+"""Unproven work and its proof: chains that land together, and the results of tries on a new tip."""
 
 from django.db.models.functions import Now
 
@@ -9,8 +9,7 @@ from orchestration.worker.lander.lease import Lease
 
 
 def under(lease: Lease, landing: Landing) -> list[Landing] | None:
-    """The work that lands together with this, the lowest first. None: it goes back, since it contains work that waits no longer, or another
-    commit of it."""
+    """The work below a landing, to land with it, the lowest first. None: it goes back, with work that waits no longer, or with an outdated commit of it."""
     if landing.entry_id is None or landing.state == Landing.State.PROPOSED:
         return []
     below = unproven.below(landing.entry_id)
@@ -23,14 +22,14 @@ def under(lease: Lease, landing: Landing) -> list[Landing] | None:
 
 
 def note(lease: Lease, landing: Landing, *, tip: str, commit: str, verdict: TreeVerdict | None) -> None:
-    """It is unproven on this tip, too: it is tried again on the next one."""
+    """Record work as unproven on this tip, too. It is tried again on the next one."""
     lease.write()
     undecided = Landing.objects.filter(pk=landing.pk, state=Landing.State.UNPROVEN)
     undecided.update(tried_tip=tip, tried_commit=commit, tried_verdict=verdict, tried_at=Now())
 
 
 def prove(lease: Lease, landing: Landing) -> None:
-    """A failing case passes by it on this tip, or what builds on it has shown as much: it is queued like any other work."""
+    """Queue proven work: a failing case passes by it on this tip, or by later work on it."""
     with lease.deciding():
         waiting = Landing.objects.filter(pk=landing.pk, state=Landing.State.UNPROVEN)
         if waiting.update(state=Landing.State.QUEUED):

@@ -1,5 +1,4 @@
-"""The verdict on a tree that is to land: stored, or made now. What passed on the tip must pass on it, what the entries' rounds made pass, and
-their targets."""
+"""The verdict on a tree to land, stored or new. The tip's passes, the entries' gains and their targets must pass."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -27,18 +26,17 @@ from orchestration.worker.steps.verifying import question_for
 
 @dataclass(frozen=True)
 class Judged:
-    """`verdict`: None without checks. `reused`: nothing ran. `is_unproven`: it passed, and no failing case passes by it, of work that has shown none
-    yet."""
+    """A verdict on a tree to land."""
 
     passed: bool
     findings: tuple[str, ...] = ()
-    verdict: TreeVerdict | None = None
-    reused: bool = True
-    is_unproven: bool = False
+    verdict: TreeVerdict | None = None  # None without checks
+    reused: bool = True  # nothing ran
+    is_unproven: bool = False  # it passed, without a failing case that passes by it
 
 
 def base_runs(lease: Lease, commit: str, *, anew: bool = False) -> dict[str, CheckRun]:
-    """The checks' results on the tip; the checks run now if these are not known. Raises CannotJudge."""
+    """The checks' results on the tip, known or from a new run. Raises CannotJudge."""
     if not lease.bench.config.verify:
         return {}
     runs, apart = store.runs_of(of_commit(lease, commit, anew=anew)), _apart(lease)
@@ -46,7 +44,7 @@ def base_runs(lease: Lease, commit: str, *, anew: bool = False) -> dict[str, Che
 
 
 def _apart(lease: Lease) -> set[str]:
-    """The checks of scope `entry`, as they are known now."""
+    """The known checks of scope `entry`."""
     return scopes.among(lease.bench.config, lease.row.entry_scoped)
 
 
@@ -55,17 +53,17 @@ def known(bench: LanderBench, commit: str) -> TreeVerdict | None:
 
 
 def of_commit(lease: Lease, commit: str, kind: TreeVerdict.Kind = TreeVerdict.Kind.TIP, *, anew: bool = False) -> TreeVerdict:
-    """The verdict on a commit of the branch: stored, or made now, without the variables of an entry. Raises CannotJudge."""
+    """The verdict on a commit of the branch, stored or new, without an entry's variables. Raises CannotJudge."""
     if not anew and (verdict := known(lease.bench, commit)) is not None:
         return verdict
     tree = changes.tree_of(lease.bench.repo, commit)
     runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=tree)
-    name = f"{checkout_name(lease)}-tip"  # a merge's working copy may be there
+    name = f"{checkout_name(lease)}-tip"  # beside a merge's working copy
     return baseline.judge_base(lease.bench, commit, tree, runner, name=name, kind=kind)
 
 
 def of_foreign(lease: Lease, tip: str, here: str) -> Result:
-    """A commit that Muster did not write, compared with the last good tip. Raises CannotJudge."""
+    """Compare a foreign commit with the last good tip. Raises CannotJudge."""
     if not lease.bench.config.verify:
         return Result(passed=True, score=1.0, base_score=1.0)
     base, verdict = base_runs(lease, tip), of_commit(lease, here, anew=lease.row.recheck)
@@ -79,8 +77,8 @@ def _compared(verdict: TreeVerdict, base: Mapping[str, CheckRun], question: Ques
 
 
 def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, named: str, needs_gain: bool = True) -> Judged:
-    """The verdict on the tree of the `last` merge, compared with the tip's. `needs_gain`: of unproven work, which then stays unproven unless a
-    failing case passes. Raises CannotJudge, Fenced or Halted."""
+    """The verdict on the tree of the `last` merge, compared with the tip's. With `needs_gain` unproven work stays so unless a failing case passes.
+    Raises CannotJudge, Fenced or Halted."""
     if not lease.bench.config.verify:
         return Judged(passed=True)
     base, question = _base_with_gains(lease, tip, landings), _question(lease, landings, needs_gain=needs_gain)
@@ -132,7 +130,7 @@ def _run(
         own = _of_entries(lease, landings, checkout, apart, last.tree)
     passed, findings = result.passed and not own, (*result.findings, *own)
     if not all(run.is_evidence for run in runs):
-        return Judged(passed, findings, reused=False)  # a check that was ended by its time limit leaves no verdict
+        return Judged(passed, findings, reused=False)  # a timed-out check leaves no verdict
     verdict = store.record(
         lease.workspace_id,
         tree=last.tree,
@@ -148,7 +146,7 @@ def _run(
 
 
 def _refuse_broken_setup(lease: Lease, tip: str) -> None:
-    """Raises CannotJudge where the setup fails on the tip as well, as without a network: then that says nothing about the work."""
+    """Raises CannotJudge if the setup fails on the tip as well, as without a network: the work is not at fault."""
     with working_copies.checkout(lease.bench.store, lease.bench.copies, f"{checkout_name(lease)}-tip", tip) as checkout:
         LanderRunner(lease, what=f"setup on {tip[:12]}").set_up(checkout)
 
@@ -156,7 +154,7 @@ def _refuse_broken_setup(lease: Lease, tip: str) -> None:
 def _found_out(
     lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun], base: Mapping[str, CheckRun]
 ) -> set[str]:
-    """Checks of scope `auto` that look at their entry: they report cases that are gone, or are good, with an entry's variables alone."""
+    """The checks of scope `auto` with a dependency on their entry: cases disappear, or pass, with an entry's variables alone."""
     shown = scopes.judging_alone(lease.workspace_id, lease.bench.checks_hash)
     entries = [landing for landing in landings if landing.entry is not None]
     automatic = {check.name: check for check in lease.bench.config.verify if check.scope == "auto"}
@@ -187,7 +185,7 @@ def _once(lease: Lease, landing: Landing | None, checkout: Path, check: Check) -
 
 
 def _of_entries(lease: Lease, landings: Sequence[Landing], checkout: Path, names: Collection[str], tree: str) -> tuple[str, ...]:
-    """Run the checks of scope `entry` with each entry's variables, one entry at a time. Returns the findings."""
+    """Run the checks of scope `entry` for each entry in turn. Returns the findings."""
     findings: list[str] = []
     own = [check for check in lease.bench.config.verify if check.name in names]
     for landing in landings:
@@ -203,7 +201,7 @@ def _of_entries(lease: Lease, landings: Sequence[Landing], checkout: Path, names
 
 
 def _question(lease: Lease, landings: Sequence[Landing], *, needs_gain: bool) -> Question:
-    """The targets and the texts of all entries that land."""
+    """The targets and the texts of all landing entries."""
     asked = [question_for(landing.entry, lease.bench.config.pass_policy) for landing in landings if landing.entry is not None]
     return Question(
         policy=lease.bench.config.pass_policy,
@@ -215,7 +213,7 @@ def _question(lease: Lease, landings: Sequence[Landing], *, needs_gain: bool) ->
 
 
 def _is_doubtful(lease: Lease, tip: str) -> bool:
-    """True if the tip's verdict is old, or was reached for one entry: the checks run again before it refuses work."""
+    """True if the tip's verdict is old, or of one entry: the checks run again before it refuses work."""
     verdict = known(lease.bench, tip)
     if verdict is None:
         return False
@@ -223,6 +221,6 @@ def _is_doubtful(lease: Lease, tip: str) -> bool:
     return is_old or scopes.may_mislead(verdict, lease.bench.config)
 
 
-def checkout_name(lease: Lease, fence: str = "") -> str:
-    """The folder of this lease's working copy: a lander that lost its lease never shares one with its successor. `fence`: of other leases."""
-    return f"land-{lease.workspace_id}-{fence or lease.fence}"
+def checkout_name(lease: Lease, other_fence: str = "") -> str:
+    """The folder of a lease's working copy. It has the fencing token: a fenced lander never shares one with its successor."""
+    return f"land-{lease.workspace_id}-{other_fence or lease.fence}"

@@ -1,4 +1,4 @@
-"""Entries whose work is on the integration branch: done, or going on with newer work of theirs."""
+"""Landed entries: done, or continued with newer work."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from workspaces.access import MUSTER
 
 
 def proofs(repo: Path, landings: Sequence[Landing], tip: str) -> dict[str, Done]:
-    """The way in which each landed entry is done, by its id. The tip must contain the landings. Runs git: call it before the transaction."""
+    """The proofs of landed entries by id. The tip must contain the landings. It runs git: call it before the transaction."""
     proved: dict[str, Done] = {}
     for landing in landings:
         if landing.entry_id and (done := newest_work.proof(landing.entry_id, repo, tip) or of_others(landing, tip)):
@@ -26,7 +26,7 @@ def proofs(repo: Path, landings: Sequence[Landing], tip: str) -> dict[str, Done]
 
 
 def of_others(landing: Landing, tip: str) -> Done | None:
-    """The proof of work that people pushed in place of all that Muster's rounds had changed: it lands as the last round's."""
+    """The proof of work pushed by people in place of all rounds' changes: it lands as the last round's."""
     if landing.round_id is not None or newest_work.of(landing.entry_id or "") is not None:
         return None
     last = Round.objects.filter(entry_id=landing.entry_id).order_by("-number").values_list("number", flat=True).first()
@@ -34,8 +34,7 @@ def of_others(landing: Landing, tip: str) -> Done | None:
 
 
 def end(landings: Sequence[Landing], *, commit: str, done: Mapping[str, Done]) -> None:
-    """`done`: the entries' ways; one without goes on with its newer work. The caller's transaction holds the executor's row, and has read the
-    landings in it."""
+    """End landings. An entry without a proof continues with its newer work. The caller's transaction has locked the executor's row, and then read the landings."""
     Landing.objects.filter(pk__in=[landing.pk for landing in landings]).update(state=Landing.State.LANDED, ended_at=Now())
     for entry in (landing.entry for landing in landings if landing.entry is not None):
         lands = (entry.status == Entry.Status.IN_PROGRESS or entry.reason_code in OUT_OF_LINE) and entry.deleted_at is None
@@ -43,7 +42,7 @@ def end(landings: Sequence[Landing], *, commit: str, done: Mapping[str, Done]) -
 
 
 def end_entry(entry: Entry, commit: str, done: Done | None, *, moves: bool = True) -> None:
-    """`done`: None where it goes on with newer work. `moves`: False where a person has moved it meanwhile."""
+    """End an entry's landing, with its proof or continued with newer work. It is not moved if a person has moved it meanwhile."""
     if moves:
         entry_state.move(entry, Next("done", done=done) if done is not None else PENDING)
     event = events.EntryLanded(commit=commit, entry=entry.pk, seq=entry.seq, title=entry.title)

@@ -1,4 +1,4 @@
-"""A lander's hold on a workspace while it works on it: every write carries the fence, and renews it."""
+"""A lander's lease of a workspace: every write carries the fencing token, and renews the lease."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -28,22 +28,20 @@ STOPPED = "everything was stopped"
 
 
 class Halted(Exception):
-    """A person stopped everything, or this process shuts down: what is being checked returns to the queue."""
+    """A person stopped everything, or this process shuts down: the landings return to the queue."""
 
 
 @dataclass
 class Lease:
-    """`is_stopping`: whether this process shuts down. `row`: the integration branch's, at the last `look`, with what this lander has written
-    since. `has_waiting`: work waited for approval then, or as a pull request. `has_pull_requests`: some were open then, or merged and not
-    ended."""
+    """A lander's lease. Its rows are of the last `look`."""
 
     bench: LanderBench
     fence: int
-    is_stopping: Callable[[], bool]
+    is_stopping: Callable[[], bool]  # this process shuts down
     workspace_id: str = field(init=False)
-    row: Integration = field(init=False)
-    has_waiting: bool = field(init=False)
-    has_pull_requests: bool = field(init=False)
+    row: Integration = field(init=False)  # the integration branch's, with this lander's writes
+    has_waiting: bool = field(init=False)  # work waits for approval, or as a pull request
+    has_pull_requests: bool = field(init=False)  # open, or merged and not ended
     _renewed: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -52,7 +50,7 @@ class Lease:
 
     @classmethod
     def read(cls, workspace_id: str, fence: int, is_stopping: Callable[[], bool]) -> "Lease":
-        """Raises Halted while everything is stopped, HostFault where this release does not know the whole config."""
+        """Read a lease. Raises Halted while everything is stopped, and HostFault at unknown config keys of a newer release."""
         executor = Executor.objects.select_related("workspace").get(pk=workspace_id)
         if executor.stop_all_at is not None and executor.state != Executor.State.RUNNING:
             raise Halted(STOPPED)
@@ -61,7 +59,7 @@ class Lease:
         return cls(workbench.of_lander(executor.workspace, configuration.load(executor.config)), fence, is_stopping)
 
     def look(self) -> None:
-        """Look again at what others have written: before each batch, and once something has run."""
+        """Reload the rows: before each batch, and after each run."""
         undecided = Landing.objects.filter(workspace=OuterRef("pk"), state__in=Landing.UNDECIDED)
         is_open = Q(state__in=PullRequest.UNDECIDED) | Q(state=PullRequest.State.MERGED, ended_at__isnull=True)
         pulls = PullRequest.objects.filter(is_open, workspace=OuterRef("pk"))
@@ -83,7 +81,7 @@ class Lease:
 
     @contextmanager
     def deciding(self) -> Iterator[None]:
-        """A transaction with the executor's row locked, which moving an entry needs; afterwards what waits is woken. Raises Fenced."""
+        """A transaction with the executor's row locked, as for moving an entry. Waiting processes are woken afterwards. Raises Fenced."""
         with transaction.atomic():
             Executor.objects.select_for_update().get(pk=self.workspace_id)
             self.write()
@@ -91,17 +89,17 @@ class Lease:
         self.announce()
 
     def announce(self) -> None:
-        """Wake those who may go on now, and refresh the pages."""
+        """Wake waiting processes, and refresh the pages."""
         wake_ups.enqueue_cycle(self.workspace_id)
         wake_ups.publish_change(self.workspace_id, "executor", "entries", "locks", "landing", "budget")
 
     def enter(self, phase: str, *, tree: str = "") -> None:
-        """Show what is done now. `tree`: on which the checks run."""
+        """Show the phase, and the tree under judgement."""
         self.write(phase=phase[:200], phase_since=now(), judging_tree=tree)
         wake_ups.publish_change(self.workspace_id, "landing")
 
     def keep(self) -> None:
-        """Called often while something runs. Renews the lease. Raises Fenced, or Halted when everything was stopped."""
+        """Renew the lease, often while something runs. Raises Fenced, or Halted when everything was stopped."""
         if self.is_stopping():
             raise Halted("the worker shuts down")
         if time.monotonic() - self._renewed < RENEW_S:

@@ -1,5 +1,5 @@
-"""A lander where work lands by pull request: it judges merges, pushes branches, verifies what others pushed, and ends what was merged. It asks
-no forge: `pull_requests/sync` does, in the control worker."""
+"""Landing by pull request: the lander judges merges, pushes branches, verifies others' pushes, and ends merged work. It calls no forge: `pull_requests/sync`
+does, in the control worker."""
 
 import time
 
@@ -24,19 +24,19 @@ from workspaces.secrets.masking import foreign
 
 log = structlog.get_logger(__name__)
 
-PAUSE_FACTOR, MAX_PAUSE_S = 10, 300.0  # times the time that a failed push took: other workspaces land by the same thread
+PAUSE_FACTOR, MAX_PAUSE_S = 10, 300.0  # times a failed push's duration: workspaces share the thread
 _paused_until: dict[str, float] = {}
-"""By workspace: when its remote may be asked again. Of this process; another one asks by itself."""
+"""The back-off by workspace, within this process."""
 ELSEWHERE = "This host has no remote of the repository: a session worker on the host that has it pushes the branch"
 
 
 def is_for(config: Config, landing: Landing) -> bool:
-    """True if the work lands by pull request. An open pull request counts even where the config has changed since."""
+    """True if the work lands by pull request. An open one counts even after a change of the config."""
     return landing.entry_id is not None and (config.land_by == "pull_request" or landing.state == Landing.State.PROPOSED)
 
 
 def propose(lease: Lease, chain: Chain, judged: judging.Judged) -> None:
-    """Its merge is green: the entry waits for the pull request. The row is there before anything is pushed."""
+    """Propose green work: the entry waits for its pull request. The row exists before the push: a killed lander's push is completed."""
     [step] = chain.steps
     with lease.deciding():
         stack = lease.bench.config.forge is not None and lease.bench.config.forge.stack
@@ -47,7 +47,7 @@ def propose(lease: Lease, chain: Chain, judged: judging.Judged) -> None:
 
 
 def settle(lease: Lease) -> None:
-    """End merged work, queue what others pushed, and push what was not pushed yet."""
+    """End merged work, queue others' pushes, and push the rest."""
     if not lease.has_pull_requests:
         return
     rows = PullRequest.objects.filter(workspace_id=lease.workspace_id).select_related("entry")
@@ -62,7 +62,7 @@ def settle(lease: Lease) -> None:
 
 
 def push_due(lease: Lease) -> None:
-    """Push each branch whose row has a newer head. A lander that was killed before its push, or before it noted it, is completed here."""
+    """Push each branch with a newer head in its row. This completes a lander killed before its push, or before its record."""
     if time.monotonic() < _paused_until.get(lease.workspace_id, 0):
         return
     rows = PullRequest.objects.filter(workspace_id=lease.workspace_id, state__in=PullRequest.UNDECIDED, foreign_head="")
@@ -79,8 +79,7 @@ def push_due(lease: Lease) -> None:
 
 
 def _push(lease: Lease, row: PullRequest) -> bool:
-    """Push the work, unless others have pushed to its branch: their commits are never overwritten. False: the push failed; the entry says why, and it is
-    tried again."""
+    """Push the work, never over others' commits. False: the push failed; the entry shows it, and it is retried."""
     if lease.bench.config.forge is None:
         problem = "The config names no forge any more: name one, or put the entry on hold"
     elif not lease.bench.is_home and not lease.bench.origin:
@@ -98,7 +97,7 @@ def _push(lease: Lease, row: PullRequest) -> bool:
 
 
 def _show(row: PullRequest, problem: str) -> None:
-    """Show the problem on the entry that waits."""
+    """Show a problem on the waiting entry."""
     waits = Entry.objects.filter(pk=row.entry_id, status=Entry.Status.PENDING, reason_code=Reason.WAITING_FOR_MERGE)
     problem = foreign(problem)
     waits.update(reason_message=problem[:500])
@@ -106,7 +105,7 @@ def _show(row: PullRequest, problem: str) -> None:
 
 
 def _after_others(lease: Lease, row: PullRequest) -> None:
-    """The branch is not where Muster left it: it was deleted, and is pushed anew, or it has commits of others, which are taken in."""
+    """Handle a moved branch: push a deleted one anew, or adopt others' commits."""
     assert lease.bench.config.forge is not None
     try:
         is_there = heads.is_there(lease.bench.repo, row, lease.bench.config.forge.remote)
@@ -121,7 +120,7 @@ def _after_others(lease: Lease, row: PullRequest) -> None:
 
 
 def _end(lease: Lease, row: PullRequest) -> None:
-    """It was merged, and the integration branch has it. Work that began since goes on, and gets a pull request of its own."""
+    """End merged work in the integration branch. Newer work continues, with a pull request of its own."""
     with lease.deciding():
         if not PullRequest.objects.filter(pk=row.pk, ended_at__isnull=True).update(ended_at=Now(), message=""):
             return
@@ -130,15 +129,15 @@ def _end(lease: Lease, row: PullRequest) -> None:
         if proposed:
             swap.end_landed(proposed, commit=row.merge_commit, done={entry.pk: done})
         elif entry.deleted_at is None and entry.status in (Entry.Status.PENDING, Entry.Status.BLOCKED, Entry.Status.FAILED):
-            try:  # a person merged what Muster had sent back, or had stopped working on
+            try:  # a person merged refused or stopped work
                 queue.withdraw([entry], "its pull request was merged")
             except Conflict:
-                return  # its landing is being written, and ends it
+                return  # its landing's transaction ends it
             landed.end_entry(entry, row.merge_commit, done)
 
 
 def _adopt(lease: Lease, row: PullRequest) -> None:
-    """Have the commits of others here, on the entry's branch, and queue them."""
+    """Fetch others' commits to the entry's branch, and queue them."""
     if lease.bench.config.forge is None:
         return
     try:
@@ -146,10 +145,10 @@ def _adopt(lease: Lease, row: PullRequest) -> None:
     except GitError as error:
         _show(row, f"Others pushed to {row.branch}. {problems.summary(str(error))}")
         return
-    if taken.theirs == row.head:  # the forge was a little behind its git
+    if taken.theirs == row.head:  # the forge's API lags behind its git
         PullRequest.objects.filter(pk=row.pk).update(pushed=row.head, pushed_at=Now(), foreign_head="", due=True)
         return
     with lease.deciding():
-        if taken.is_forced:  # what lands is theirs alone
+        if taken.is_forced:  # the landing is theirs alone
             Round.objects.filter(entry_id=row.entry_id).exclude(commit="").update(given_up=True)
         requests.replace_by(row, taken.head, pushed=taken.theirs)

@@ -1,4 +1,4 @@
-"""Pushes the integration branch to the workspace's remote, if it has one. A failed push is shown and repeated with the next merge."""
+"""Pushes of the integration branch to the workspace's remote, if any. A failed push is shown, and repeated with the next merge."""
 
 import time
 
@@ -16,16 +16,16 @@ from workspaces.access import MUSTER
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 120
-PAUSE_FACTOR, MAX_PAUSE_S = 10, 300.0  # times the time that a failed push took: other workspaces land by the same thread
+PAUSE_FACTOR, MAX_PAUSE_S = 10, 300.0  # times a failed push's duration: workspaces share the thread
 _paused_until: dict[str, float] = {}
 ELSEWHERE = "Landed by a host that has no remote of this repository: a session worker on the host that has it pushes with its next landing"
 
 
 def push(bench: LanderBench, commit: str, *, is_asked: bool = False) -> None:
-    """Push a judged commit; the branch itself may be behind it, or have commits that nobody judged.
+    """Push a judged commit; the branch itself may be behind it, or have unjudged commits.
 
-    Never forced: a diverged remote gives an error. Raises nothing: the work is safe in the local branch. `is_asked`: by a person, also
-    while a remote that took long to fail is left alone.
+    Never forced: a diverged remote gives an error. Raises nothing: the work is safe in the local branch. A person's request ignores the back-off of a slow
+    remote.
     """
     config, workspace_id = bench.config, bench.workspace_id
     if config.push is None or (time.monotonic() < _paused_until.get(workspace_id, 0) and not is_asked):

@@ -1,7 +1,6 @@
-"""The refs of an integration branch: Muster's own, which is where landings happen, and the named branch, which follows it; and both at the
-repository that several hosts share, with the commits that are to land.
+"""The refs of an integration branch: Muster's own, for landings, and the named branch behind it. Several hosts share both, and the commits to land.
 
-Each moves by compare-and-set after the fence, so that a lander that lost its lease undoes nothing.
+Each moves by compare-and-set after the fence check: a lander without its lease undoes nothing.
 """
 
 from collections.abc import Sequence
@@ -22,14 +21,14 @@ log = structlog.get_logger(__name__)
 
 
 def follow_row(lease: Lease) -> None:
-    """Put Muster's own ref where the row's tip is, while no intent is open. A lander that was killed between the two left it elsewhere."""
+    """Move Muster's own ref to the row's tip, without an open intent. A lander killed between the two left it behind."""
     before, tip = own_value(lease), lease.row.tip
     if tip and before != tip:
         move_own(lease, tip, before, "muster: follow")
 
 
 def complete(lease: Lease, intent: IntegrationCommit) -> bool:
-    """Have Muster's own ref where an intent moves it, whatever was done of it. False: others moved it elsewhere. Raises Fenced or GitError."""
+    """Complete an intent's move of Muster's own ref. False: others moved it elsewhere. Raises Fenced or GitError."""
     before = own_value(lease)
     at = before or intent.old
     if at == intent.old:
@@ -42,7 +41,7 @@ def own_value(lease: Lease) -> str:
 
 
 def move_own(lease: Lease, new: str, before: str, message: str) -> None:
-    """Move Muster's own ref. Raises Fenced or GitError; then a lock that a git left in a power failure is gone for the next try."""
+    """Move Muster's own ref. Raises Fenced or GitError. A stale lock, as after a power failure, is then removed for the next try."""
     own_ref = lease.bench.own_ref
     if problem := _move(lease, own_ref, new, before, message):
         recovery.release_old_lock(lease.bench.repo, own_ref, after_s=git.TIMEOUT_S)
@@ -50,15 +49,14 @@ def move_own(lease: Lease, new: str, before: str, message: str) -> None:
 
 
 def deliver(lease: Lease, commit: str, *, here: str = "") -> None:
-    """Let the named branch follow, unless it is checked out somewhere: the next call catches up. `here`: the branch's commit, if it is
-    known."""
+    """Move the named branch to the commit, unless it is checked out: the next call catches up. A known value of it (`here`) saves a read."""
     row, seen = lease.row, follow(lease, commit, here=here)
     if any(getattr(row, field) != value for field, value in seen.items()):
         lease.write(**seen)
 
 
 def follow(lease: Lease, commit: str, *, here: str = "") -> dict[str, str]:
-    """Let the named branch follow, as `deliver` does. Returns the fields to write to the row."""
+    """Move the named branch like `deliver`. Returns the fields for the row."""
     name, row = lease.bench.branch, lease.row
     here = here or branches.tip(lease.bench.repo, name) or ""
     delivered = here if is_between(lease.bench.repo, row.delivered, here, commit) else row.delivered
@@ -75,7 +73,7 @@ def follow(lease: Lease, commit: str, *, here: str = "") -> dict[str, str]:
 
 
 def is_between(repo: Path, delivered: str, here: str, tip: str) -> bool:
-    """True if the branch extends what was delivered and all of it has landed: moving it on to `tip` drops nothing."""
+    """True if the branch extends the delivered commit and is part of the tip: a move to the tip drops nothing."""
     if not here or here in (delivered, tip):
         return bool(here)
     return bool(delivered) and contains(repo, here, delivered) and contains(repo, tip, here)
@@ -84,7 +82,7 @@ def is_between(repo: Path, delivered: str, here: str, tip: str) -> bool:
 def contains(repo: Path, tip: str, commit: str) -> bool:
     try:
         return history.contains(repo, tip, commit)
-    except GitError:  # one of them is not there
+    except GitError:  # one of them is missing
         return False
 
 
@@ -101,13 +99,13 @@ def _move(lease: Lease, ref: str, new: str, before: str, message: str) -> str:
 
 
 def fetch(lease: Lease) -> None:
-    """Have the branches here that several hosts share. Raises Unreachable, or GitError."""
+    """Fetch the shared branches. Raises Unreachable, or GitError."""
     if lease.bench.shared is not None:
         lease.bench.shared.fetch(lease.row.tip)
 
 
 def tidy(lease: Lease) -> None:
-    """Remove the refs of what has landed. A failure does not undo the landing: it is tried again within the hour."""
+    """Remove the refs of landed work. A failure does not undo the landing, and is retried within the hour."""
     if not lease.bench.is_shared:
         return
     try:
@@ -117,8 +115,8 @@ def tidy(lease: Lease) -> None:
 
 
 def present(lease: Lease, landings: Sequence[Landing]) -> list[Landing]:
-    """The landings whose commits are in this repository, after fetching what other hosts have shared. Each other landing waits for the host that has its
-    commit; if no host can have it, its entry begins again. Nothing else reads a landing's commit. Raises Unreachable."""
+    """The landings with a commit in this repository, after a fetch. Others wait for the host with their commit; if it is lost, the entry begins again. Nothing else
+    reads a landing's commit. Raises Unreachable."""
     missing = _missing(lease, landings)
     if missing and lease.bench.shared is not None:
         lease.bench.shared.fetch_work(landing.entry_id for landing in missing if landing.entry_id)

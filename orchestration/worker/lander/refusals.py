@@ -1,4 +1,4 @@
-"""Work that cannot land: it conflicts with the tip, or is red together with what landed before it. It goes back with the finding."""
+"""Refusals of work: it conflicts with the tip, or is red in combination with earlier landings. It goes back with the finding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +23,12 @@ MAX_PARTNERS = 10
 
 @dataclass(frozen=True)
 class Refusal:
-    """`findings`: of checks that were green on the work alone. `together_with`: what would have landed just before it. `merge`: where its
-    text conflicts with what is on the branch."""
+    """A refusal of a landing."""
 
     landing: Landing
-    findings: Sequence[str] = ()
-    together_with: Sequence[Landing] = ()
-    merge: conflicts.MergedTree | None = None
+    findings: Sequence[str] = ()  # of checks green on the work alone
+    together_with: Sequence[Landing] = ()  # the earlier landings of its batch
+    merge: conflicts.MergedTree | None = None  # with its conflicts
 
 
 def end(lease: Lease, refusal: Refusal) -> None:
@@ -43,7 +42,7 @@ def _of_conflict(branch: str, merge: conflicts.MergedTree) -> str:
 
 
 def _of_combination(refusal: Refusal) -> str:
-    """It was green alone. Names the landings that it is red together with."""
+    """The finding for work green alone and red in combination, with the other landings."""
     others = _partners(refusal.landing, refusal.together_with)
     named = ", ".join(others)
     meanwhile = named if len(others) == 1 else f"what landed meanwhile ({named})"
@@ -53,7 +52,7 @@ def _of_combination(refusal: Refusal) -> str:
 
 
 def refuse(lease: Lease, landing: Landing, text: str) -> None:
-    """End the landing. Its entry goes back to the line with the finding and one round more, or waits for a person after too many."""
+    """End the landing. Its entry goes back to the line with the finding and one more round, or waits for a person after too many."""
     with lease.deciding():
         opened = Landing.objects.filter(pk=landing.pk, state__in=Landing.NOT_ENDED, intent__isnull=True)
         if not opened.update(state=Landing.State.REFUSED, message=text[:1000], ended_at=Now()):
@@ -84,7 +83,7 @@ def _send_back(lease: Lease, entry: Entry, text: str) -> None:
 
 
 def _problem_of_branch(lease: Lease, landing: Landing, text: str) -> None:
-    """The base branch, or a revert, cannot be merged: work goes on without it, and a person is asked."""
+    """Handle an unmergeable base branch or revert: work continues without it, and a person is asked."""
     name = f"the revert of {landing.commit[:12]}"
     if landing.kind == Landing.Kind.BASE:
         is_base = landing.commit == lease.row.base_tip
@@ -94,7 +93,7 @@ def _problem_of_branch(lease: Lease, landing: Landing, text: str) -> None:
 
 
 def _partners(landing: Landing, together_with: Sequence[Landing]) -> list[str]:
-    """The entries that would have landed just before it, and those that landed since the work's base, newest first."""
+    """The entries of the same batch, and those landed since the work's base, newest first."""
     named = [f"#{other.entry.seq}" for other in together_with if other.entry is not None]
     since = Landing.objects.filter(workspace_id=landing.workspace_id, state=Landing.State.LANDED, entry__isnull=False)
     if landing.round is not None:

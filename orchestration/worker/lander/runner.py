@@ -1,4 +1,4 @@
-"""Runs the workspace's commands in a working copy for a lander: without a session, without money; the lease is kept meanwhile."""
+"""Runner of a lander's commands in a working copy, without a session and money. It renews the lease meanwhile."""
 
 import json
 from functools import cached_property
@@ -21,12 +21,12 @@ POLL_S = 0.2
 
 
 def marker_of(workspace_id: str) -> str:
-    """Marks the processes of a workspace's lander."""
+    """The marker of a workspace's lander processes."""
     return f"lander-{workspace_id}"
 
 
 class LanderRunner:
-    """`landing`: of the entry whose variables the commands get, if any."""
+    """A runner of setup and verify commands. A landing adds its entry's variables."""
 
     def __init__(self, lease: Lease, *, what: str, tree: str = "", landing: Landing | None = None) -> None:
         self.lease = lease
@@ -78,14 +78,14 @@ class LanderRunner:
             sandbox=started.sandbox,
         )
         missing = self._sandboxes.missing()
-        with agent_process.start(spec) as process:  # ends it whatever is raised
+        with agent_process.start(spec) as process:  # ends it at any exception
             for line in process.lines(poll_s=POLL_S):
                 if line is not None:
                     missing.read(line.text)
                     on_line(line.text, line.stream)
                 self.lease.keep()
-            self.lease.write()  # what it says counts only while the lease is held: a successor removes the working copy
-            self.lease.look()  # it took a while
+            self.lease.write()  # the result counts only with the lease: a successor removes the working copy
+            self.lease.look()  # the rows are stale by now
             refused = started.sandbox.way_out.refused() if started.sandbox and started.sandbox.way_out else []
             for sentence in [*refused, *(missing.sentences() if process.ended.exit_code != 0 else [])]:
                 on_line(sentence, "stderr")

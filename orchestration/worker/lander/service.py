@@ -1,4 +1,4 @@
-"""The lander's thread in a session worker process, beside its sessions: it finds workspaces where something is due and works on them one by one."""
+"""The lander's thread in a session worker process: it works on due workspaces, one by one."""
 
 import threading
 import time
@@ -32,8 +32,7 @@ FIRST_TIDY_S, TIDY_S = 60.0, 3600.0
 
 
 class Service:
-    """`pauses`: workspaces that failed wait before the next try, each time twice as long. So do those whose checks cannot run
-    (`check_pauses`), unless a person asks sooner."""
+    """The lander of a process. Failed workspaces have an exponential back-off. So have those with failing checks on the tip, unless a person asks sooner."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -50,12 +49,12 @@ class Service:
         threading.Thread(target=self._loop, name="lander", daemon=True).start()
 
     def stop(self) -> None:
-        """The process shuts down: what is being checked returns to the queue."""
+        """Stop at the process's shutdown: the landings return to the queue."""
         self._stopping.set()
         self.wake_up.set()
 
     def run_due(self) -> int:
-        """Work on every workspace where something is due. Returns on how many."""
+        """Work on every due workspace. Returns their number."""
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_S
             self._look_at_repositories()
@@ -72,7 +71,7 @@ class Service:
         return worked
 
     def _look_at_repositories(self) -> None:
-        """A workspace whose repository is back does not sit out the pause of its failures."""
+        """Check repositories. A recovered one ends its workspace's back-off."""
         for workspace_id in [*repository_watch.look_at_all(), *availability.look_again()]:
             self._retry_at.pop(workspace_id, None)
         sharing.share_asked(but=availability.lost_here())
@@ -83,7 +82,7 @@ class Service:
             sharing.tidy_all(but=availability.lost_here())
 
     def _wake_unusable(self) -> None:
-        """Try again where the checks could not run: the cause may be over, as a disk is no longer full, or a program is installed."""
+        """Retry workspaces with checks unable to run: the cause may be over, such as a full disk or a missing program."""
         unusable = set(Integration.objects.filter(state=Integration.State.UNUSABLE).values_list("pk", flat=True))
         for workspace_id in self._check_at.keys() - unusable:
             self._check_at.pop(workspace_id)
@@ -96,13 +95,13 @@ class Service:
                 Integration.objects.filter(pk=workspace_id).update(due=True)
 
     def run(self, workspace_id: str) -> bool:
-        """Work on one workspace, if its lease can be had."""
+        """Work on one workspace, if its lease is free."""
         structlog.contextvars.bind_contextvars(workspace=workspace_id, entry="")
         holder = Integration.objects.select_related("worker").get(pk=workspace_id)
         fence = branch.lease(holder, self.worker, is_dead=_is_dead(holder, self.worker))
         if fence is None:
             return False
-        if holder.lease_until is not None:  # it was not given back: its commands may still run
+        if holder.lease_until is not None:  # not released: its commands may still run
             leftovers.end_marked(marker_of(workspace_id), 3.0)
         failed = True
         try:
@@ -115,7 +114,7 @@ class Service:
         except Halted as halt:
             log.info("lander.halted", workspace=workspace_id, why=str(halt))
             failed = False
-            if self._stopping.is_set():  # another process goes on
+            if self._stopping.is_set():  # another process continues
                 Integration.objects.filter(pk=workspace_id, fence=fence).update(due=True)
         except (Unreachable, HostFault) as problem:
             _leave_to_others(workspace_id, problem)
@@ -157,24 +156,24 @@ class Service:
             except (DatabaseError, InterfaceError) as error:
                 log.warning("lander.database_unavailable", error=str(error).split("\n")[0])
                 connection.close()
-            except Exception:  # a dead thread would land nothing any more
+            except Exception:  # a dead thread would land nothing
                 log.exception("lander.crashed")
         connection.close()
 
 
 def _is_dead(holder: Integration, worker: Worker) -> bool:
-    """True if a dead process still has the lease: one of this host, or one whose row is gone, as it is after its death or end."""
+    """True if a dead process has the lease: one of this host, or one without a row, as after its death or end."""
     other = holder.worker
     if other is None:
         return holder.lease_until is not None
-    is_here = other.host == worker.host and other.host_id in ("", worker.host_id)  # names of hosts may be the same
+    is_here = other.host == worker.host and other.host_id in ("", worker.host_id)  # host names are not unique
     if not is_here or other.pk == worker.pk:
         return False
     return not reaper.is_worker_alive(other)
 
 
 def _leave_to_others(workspace_id: str, problem: Unreachable | HostFault) -> None:
-    """This host cannot work for the workspace now, unless what failed was not the host's: then it tries again like after any failure."""
+    """Leave a workspace to other hosts after a fault of this host. Other failures have the usual back-off."""
     sentence = str(problem)
     if isinstance(problem, HostFault):
         sentence = host_faults.problem(Workspace.objects.get(pk=workspace_id))

@@ -1,7 +1,7 @@
-"""Put a judged commit on the integration branch: an intent, the refs, the rows. Killed at any point, the next lander completes it.
+"""The landing of a judged commit, as a write-ahead log: an intent, the refs, the rows. After a kill at any point the next lander completes it.
 
-The intent names old and new tip. A lander that finds it open looks at Muster's own ref: new, or a descendant, means that only the rows are missing;
-old means that the refs are moved again; anything else is void, and its landings are queued again.
+The intent has the old and the new tip. Recovery looks at Muster's own ref. At the new tip, or a descendant, only the rows are missing. At the old tip the refs
+are moved again. Elsewhere the intent is void, and its landings are queued again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,12 @@ State = IntegrationCommit.State
 
 
 class TipMoved(Exception):
-    """The branch is not where it was: nothing was moved."""
+    """Others moved the branch: nothing was done."""
 
 
 def land(lease: Lease, intent: IntegrationCommit, landings: Sequence[Landing]) -> bool:
-    """Move the integration branch as the intent says, which is not saved yet, and end the landings. False: one of them was withdrawn
-    meanwhile; nothing was done. Raises Fenced, or TipMoved when others moved the branch."""
+    """Save the intent, move the integration branch, and end the landings. False: one was withdrawn meanwhile, and nothing was done. Raises Fenced, or TipMoved after
+    others' moves."""
     if not _intend(lease, intent, landings):
         return False
     finish(lease, intent)
@@ -39,7 +39,7 @@ def land(lease: Lease, intent: IntegrationCommit, landings: Sequence[Landing]) -
 
 
 def finish(lease: Lease, intent: IntegrationCommit) -> None:
-    """Complete an intent, whatever was done of it. Raises TipMoved when it is void."""
+    """Complete an intent from any point. Raises TipMoved for a void one."""
     if not refs.complete(lease, intent):
         _void(lease, intent)
         raise TipMoved(intent.new)
@@ -49,7 +49,7 @@ def finish(lease: Lease, intent: IntegrationCommit) -> None:
 
 
 def recover(lease: Lease) -> None:
-    """Complete what a lander left open when it was killed."""
+    """Complete a killed lander's intents."""
     for intent in IntegrationCommit.objects.filter(workspace_id=lease.workspace_id, state=State.INTENDED):
         log.info("landing.recovered", commit=intent.new)
         try:
@@ -74,7 +74,7 @@ def _intend(lease: Lease, intent: IntegrationCommit, landings: Sequence[Landing]
             transaction.set_rollback(True)
             return False
         for entry in Entry.objects.select_related("account").filter(pk__in=together):
-            entry_state.move(entry, LANDING)  # from now on nobody withdraws it
+            entry_state.move(entry, LANDING)  # no longer withdrawable
     return True
 
 
@@ -92,7 +92,7 @@ def _void(lease: Lease, intent: IntegrationCommit) -> None:
 
 
 def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str]) -> None:
-    """The rows: landings landed, entries done, locks freed. Once. Raises Fenced."""
+    """Write the rows, once: landings landed, entries done, locks freed. Raises Fenced."""
     done = landed.proofs(lease.bench.repo, list(Landing.objects.filter(intent=intent)), intent.new)
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
@@ -108,7 +108,7 @@ def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str])
 
 
 def end_contained(lease: Lease, landings: Sequence[Landing], tip: str) -> None:
-    """The tip contains the work of these landings already."""
+    """End landings with their work already in the tip."""
     done = landed.proofs(lease.bench.repo, landings, tip)
     with lease.deciding():
         ids = [landing.pk for landing in landings]
@@ -117,7 +117,7 @@ def end_contained(lease: Lease, landings: Sequence[Landing], tip: str) -> None:
 
 
 def end_landed(landings: Sequence[Landing], *, commit: str, done: Mapping[str, Done]) -> None:
-    """The work of these landings is on the branch: `landed.end`, with their traces."""
+    """End landings on the branch: `landed.end`, with their traces."""
     for landing in landings:
         tracing.landed(landing.pk)
     landed.end(landings, commit=commit, done=done)

@@ -1,7 +1,7 @@
-"""Commits on the integration branch that Muster did not write: judged before anything starts from them.
+"""Foreign commits on the integration branch, judged before anything starts from them.
 
-A descendant of the known tip that is good is adopted; one that is red stops dispatch until it is corrected. Commits beside the tip are merged
-like the base branch. A branch that was moved back or rewritten waits for a person.
+A good descendant of the known tip is adopted. A red one stops dispatch until its correction. Diverged commits are merged like the base branch. A reset or
+rewritten branch waits for a person.
 """
 
 import structlog
@@ -25,7 +25,7 @@ MAX_NAMED = 20
 
 
 def examine(lease: Lease) -> bool:
-    """Look at the branch. Returns whether work may land on the known tip. Raises Fenced or Halted."""
+    """Examine the branch. Returns True if work may land on the known tip. Raises Fenced or Halted."""
     row = lease.row
     here = branches.tip_or_raise(lease.bench.repo, lease.bench.branch)
     if not row.tip:
@@ -41,7 +41,7 @@ def examine(lease: Lease) -> bool:
 
 
 def _first_baseline(lease: Lease, here: str) -> bool:
-    """Whatever the first tip is, later work is compared with it."""
+    """Judge the first tip. Later work is compared with it, whatever its results."""
     if not _baseline(lease, here, TreeVerdict.Kind.BASELINE):
         return False
     _adopt(lease, here)
@@ -49,17 +49,17 @@ def _first_baseline(lease: Lease, here: str) -> bool:
 
 
 def _known_tip(lease: Lease, tip: str) -> bool:
-    """The tip's verdict is there: made now when the checks have changed, or a person requested it."""
+    """Ensure the tip's verdict: a new one after a change of the checks, or at a person's request."""
     row = lease.row
     if not _baseline(lease, tip, TreeVerdict.Kind.TIP, anew=row.recheck):
         return False
-    if row.state != State.GOOD or row.recheck:  # as it was before: what a person requests meanwhile is still to be done
+    if row.state != State.GOOD or row.recheck:  # the row from before: a person's later request stays due
         _good(lease)
     return True
 
 
 def _baseline(lease: Lease, commit: str, kind: TreeVerdict.Kind, *, anew: bool = False) -> bool:
-    """The checks' results on a commit are there. False: they cannot run, and nothing is dispatched until they can."""
+    """Ensure the checks' results on a commit. False: they cannot run, and dispatch stops until they can."""
     if not lease.bench.config.verify:
         return True
     try:
@@ -99,7 +99,7 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
 
 
 def _diverged(lease: Lease, tip: str, here: str) -> bool:
-    """The branch does not contain the known tip: commits beside undelivered landings are merged, once; anything else waits for a person."""
+    """Handle a branch without the known tip. Commits beside undelivered landings are merged, once. Anything else waits for a person."""
     row = lease.row
     extends = row.delivered not in ("", tip) and history.contains(lease.bench.repo, here, row.delivered)
     if extends:
@@ -107,7 +107,7 @@ def _diverged(lease: Lease, tip: str, here: str) -> bool:
         if row.recheck or not merges.filter(state=Landing.State.REFUSED).exists():
             queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, here)
         elif row.foreign_tip != here:
-            lease.write(foreign_tip=here)  # seen: work goes on without it, and the page says why
+            lease.write(foreign_tip=here)  # seen: work continues without it, and the page shows why
         return _known_tip(lease, tip)
     message = f"{lease.bench.branch} was moved by somebody else: {_dropped(lease, tip, here)} no longer in it. Accept it, or put it back"
     _stop(lease, State.WAITING, message, foreign=here)
@@ -115,7 +115,7 @@ def _diverged(lease: Lease, tip: str, here: str) -> bool:
 
 
 def _dropped(lease: Lease, tip: str, here: str) -> str:
-    """The landed commits that a moved branch has lost, with their entries."""
+    """The landed commits missing in a moved branch, with their entries."""
     commits = _commits(lease, here, tip, "--first-parent")
     landed = Landing.objects.filter(workspace_id=lease.workspace_id, intent__new__in=commits[:MAX_DROPPED], entry__isnull=False)
     seqs = landed.order_by("entry__seq").values_list("entry__seq", flat=True)[:MAX_NAMED]
@@ -124,7 +124,7 @@ def _dropped(lease: Lease, tip: str, here: str) -> str:
 
 
 def _bisect(lease: Lease, good: str, bad: str) -> str:
-    """The first commit of the first-parent line that is red. Commits on which the checks cannot run count as red."""
+    """The first red commit of the first-parent line. Unjudgeable commits count as red."""
     line = _commits(lease, good, bad, "--first-parent")[::-1]
     low, high = -1, len(line) - 1
     while high - low > 1:
@@ -138,19 +138,19 @@ def _bisect(lease: Lease, good: str, bad: str) -> str:
 
 
 def _adopt(lease: Lease, commit: str, event: events.TipAdopted | None = None) -> None:
-    """Work starts from this commit from now on."""
+    """Adopt a commit as the tip."""
     _good(lease, event, tip=commit, delivered=commit, foreign_tip="", culprit="", undelivered="")
 
 
 def _good(lease: Lease, event: ActivityEvent | None = None, reason: str = "", **fields: str) -> None:
-    """Work starts from the tip from now on: first Muster's own ref is there, since other hosts fetch it."""
+    """Mark the tip good. Muster's own ref moves first: other hosts fetch it."""
     lease.write(event, reason, state=State.GOOD, message="", recheck=False, **fields)
     refs.follow_row(lease)
     lease.announce()
 
 
 def _stop(lease: Lease, state: State, message: str, *, foreign: str, culprit: str = "") -> None:
-    """Nothing is dispatched from now on; recorded once."""
+    """Stop dispatch. Recorded once."""
     before = lease.row
     is_new = (before.state, before.message) != (state, message[:1000])
     event = events.IntegrationStopped(state=state, commit=foreign or before.tip) if is_new else None
@@ -160,7 +160,7 @@ def _stop(lease: Lease, state: State, message: str, *, foreign: str, culprit: st
 
 
 def _is_at_work(lease: Lease, here: str) -> bool:
-    """True if an agent could have written this tip: a session runs that did not start from it."""
+    """True if an agent may have written this tip: a session started from another one runs."""
     running = Session.objects.filter(workspace_id=lease.workspace_id, status=Session.Status.RUNNING, rounds__isnull=False)
     return running.exclude(rounds__base_commit=here).exists()
 
@@ -171,5 +171,5 @@ def _count(lease: Lease, tip: str, here: str) -> str:
 
 
 def _commits(lease: Lease, since: str, until: str, *options: str) -> list[str]:
-    """Newest first."""
+    """The commits of a range, newest first."""
     return git.run(lease.bench.repo, "rev-list", *options, f"{since}..{until}").split()

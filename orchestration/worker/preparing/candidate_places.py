@@ -1,5 +1,5 @@
-"""The places of candidates: each has a working copy, a branch and homes of its own. They begin at the entry's newest work. The chosen one's commit becomes
-the entry's branch; the others' commits stay at refs for a week."""
+"""Candidates' own working copies, branches and homes, from the entry's newest work. The chosen commit becomes the entry's branch. The others stay at refs for a
+week."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ KEPT_S = 7 * 86_400
 
 
 def begin(session: Session) -> None:
-    """Let a candidate begin at its entry's newest work, or go on with its own where its round was broken off. Raises GitError."""
+    """Start a candidate at its entry's newest work, or at its own after an interrupted round. Raises GitError."""
     if not session.candidate or _goes_on(session):
         return
     copy = session_dir.of_session(session)
@@ -38,7 +38,7 @@ def begin(session: Session) -> None:
 
 
 def _goes_on(session: Session) -> bool:
-    """True if the last round with this candidate has no work of any of them to go on from: its own is all that there is."""
+    """True if no candidate of the last round has work: a candidate then continues with its own."""
     earlier = Round.of_any_candidate.filter(entry=session.entry, candidate=session.candidate)
     begun = earlier.select_related("session").order_by("-session__attempt").first()
     if begun is None:
@@ -52,7 +52,7 @@ def _goes_on(session: Session) -> bool:
 
 
 def replace(session: Session, commit: str) -> None:
-    """Let a candidate's commit be the entry's work in place of another one's, whose verification failed. Raises GitError."""
+    """Replace a candidate with failed verification by another one's commit. Raises GitError."""
     assert session.entry is not None
     copy = session_dir.working_copy(session.entry)
     if copy.exists():
@@ -62,8 +62,7 @@ def replace(session: Session, commit: str) -> None:
 
 
 def adopt(session: Session) -> None:
-    """Let the commit of a candidate that was chosen be its entry's branch, which the other hosts may have. A host that dies before shares it
-    later: its landing asks for it."""
+    """Move the entry's branch to the chosen candidate's commit, and share it. A host dead before that shares it later: its landing requests it."""
     if not session.candidate or session.entry is None:
         return
     passed = Round.objects.filter(session=session, session__outcome=Session.Outcome.PASSED).exclude(commit="").first()
@@ -78,7 +77,7 @@ def adopt(session: Session) -> None:
 
 
 def put_away(copy: WorkingCopy) -> None:
-    """Remove a candidate's working copy and branch: all that it has made stays at a ref. Raises GitError."""
+    """Remove a candidate's working copy and branch. Its work stays at a ref. Raises GitError."""
     if copy.exists():
         copy.commit("What this candidate left")
         if not copy.discard():
@@ -89,7 +88,7 @@ def put_away(copy: WorkingCopy) -> None:
 
 
 def tidy(entry: Entry) -> None:
-    """Put the places of an entry's candidates away that are not at work, once it is done."""
+    """Put away the idle candidates of a done entry."""
     names = working_copies.names_in(session_dir.worktrees(), f"{entry.pk}-*")
     if not names:
         return
@@ -103,7 +102,7 @@ def tidy(entry: Entry) -> None:
 
 
 def forget_old(repo: Path) -> None:
-    """Remove the refs of candidates that were not chosen, a week after."""
+    """Remove the refs of unchosen candidates after a week."""
     for ref in git.run(repo, "for-each-ref", "--format=%(refname)", KEPT).split():
         at = ref.rpartition("/")[2].partition("-")[0]
         if at.isdigit() and int(at) < time.time() - KEPT_S:

@@ -1,5 +1,4 @@
-"""The newest work of an entry, before its session begins: it is on the entry's branch here, or the session ends, since nothing is verified without
-it."""
+"""The newest work of an entry, on its branch before a session begins. Without it the session ends: it would verify something else."""
 
 from pathlib import Path
 
@@ -20,8 +19,8 @@ NOTHING = "What was to be verified is gone: the entry begins again from what is 
 
 
 def have(session: Session, repo: Path, start: str) -> Ending | None:
-    """Have it on the entry's branch. `start`: the tip of the integration branch. An ending where another host has it, or where it is gone and was
-    only to be verified. Raises GitError."""
+    """Bring the newest work to the entry's branch, on the integration tip `start`. Returns an ending if another host has it, or if lost work was only to be verified.
+    Raises GitError."""
     entry = session.entry
     newest = newest_work.of(entry.pk)
     if newest is None:
@@ -44,7 +43,7 @@ def have(session: Session, repo: Path, start: str) -> Ending | None:
 
 
 def _missing(session: Session, newest: Newest) -> Ending | None:
-    """Another host has it, or nobody."""
+    """The ending without the newest work: on another host, or lost."""
     host = lost_work.elsewhere(newest.round)
     if host is None:
         lost_work.give_up(session.entry, newest.round)
@@ -55,7 +54,7 @@ def _missing(session: Session, newest: Newest) -> Ending | None:
 
 
 def _begin_again(session: Session, message: str) -> Ending | None:
-    """An agent is paid by a session that implements: one that was to verify alone ends."""
+    """End a session for verification alone. An implementing one has money to begin again."""
     if session.work == Entry.Work.IMPLEMENT:
         return None
     Entry.objects.filter(pk=session.entry_id).update(next_work=Entry.Work.IMPLEMENT)

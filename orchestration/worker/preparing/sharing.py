@@ -1,5 +1,5 @@
-"""A session's work and the other hosts: claimed before anything is prepared, published after each commit, and
-forgotten once it has landed. Only where several hosts share it."""
+"""Sharing of a session's work with other hosts: claimed before the preparation, pushed after each commit, removed after its landing. Without several hosts
+nothing happens."""
 
 import socket
 from collections.abc import Collection, Iterator
@@ -24,13 +24,13 @@ from workspaces.machine import hosts
 from workspaces.models import Workspace
 from workspaces.values.standing_query import StandingQuery
 
-MAX_ASKED = 20  # at a time: sessions and landings use the connection too
+MAX_ASKED = 20  # at a time: sessions and landings share the connection
 
 log = structlog.get_logger(__name__)
 
 
 def claim(session: Session, start: str) -> None:
-    """Claim the entry's work for this attempt, and have the newest of it here. Raises Superseded where a newer attempt has it, or GitError."""
+    """Claim the entry's work for this attempt, and fetch the newest. Raises Superseded for a newer attempt's claim, and GitError."""
     if (authority := local_repository.authority_of(session.workspace)) is None or session.entry is None:
         return
     local_repository.ensure(session.workspace)
@@ -47,14 +47,14 @@ def claim(session: Session, start: str) -> None:
 
 
 def publish(session: Session) -> None:
-    """Let the other hosts have the work so far. What cannot be published stays on this host, and its next session runs here. Raises
-    Superseded where a newer attempt claimed it. A candidate's work is published once it is chosen."""
+    """Push the work so far for other hosts. After a failed push the next session runs on this host. Raises Superseded for a newer attempt's claim. Candidates' work
+    is pushed once chosen."""
     if session.entry is not None and not session.candidate:
         publish_entry(session.workspace, session.entry)
 
 
 def publish_entry(workspace: Workspace, entry: Entry) -> None:
-    """Let the other hosts have what is on the entry's branch. Raises Superseded where a newer attempt claimed it."""
+    """Push the entry's branch for other hosts. Raises Superseded for a newer attempt's claim."""
     if (authority := local_repository.authority_of(workspace)) is None:
         return
     is_shared = _publish(authority, entry)
@@ -64,7 +64,7 @@ def publish_entry(workspace: Workspace, entry: Entry) -> None:
 
 
 def share_asked(*, but: Collection[str]) -> None:
-    """Share what landings wait for, and this host alone has."""
+    """Push requested work of landings, on this host alone."""
     here = (hosts.host_id(), socket.gethostname())
     if not _any_asked.any(here):
         return
@@ -91,7 +91,7 @@ _any_asked = StandingQuery(_asked)
 
 
 def tidy_all(*, but: Collection[str]) -> None:
-    """Tidy every workspace but these, of what a lander could not remove, or a person ended."""
+    """Tidy every workspace but these, after landers' failures and people's deletions."""
     stopped = Executor.objects.filter(state=Executor.State.STOPPED).values(
         "pk"
     )  # of a restored copy, it may be another Muster's work
@@ -105,8 +105,7 @@ def tidy_all(*, but: Collection[str]) -> None:
 
 
 def tidy(workspace: Workspace) -> None:
-    """Remove the shared refs of entries that are done; those of deleted ones after MUSTER_KEEP_DAYS, since a deletion may be undone. Raises
-    Unreachable."""
+    """Remove the shared refs of done entries, and of deleted ones after MUSTER_KEEP_DAYS: a deletion may be undone. Raises Unreachable."""
     authority = local_repository.authority_of(workspace)
     refs = authority.under(claims.PREFIX) if authority is not None else {}
     if authority is None or not refs:
@@ -118,7 +117,7 @@ def tidy(workspace: Workspace) -> None:
 
 
 def _ask_again(workspace: Workspace) -> None:
-    """Look again at a remote that took branches alone."""
+    """Probe again a remote for branches alone."""
     authority, base = local_repository.authority_of(workspace), f"refs/heads/{workspace.base_branch}"
     if isinstance(authority, Remote) and authority.only_branches:
         at = authority.refs(base).get(base, ABSENT)
@@ -141,7 +140,7 @@ def _share(authority: Authority, entry: Entry, commit: str) -> bool:
 
 @contextmanager
 def _logged(entry: Entry) -> Iterator[None]:
-    """Log why the work in this block was not shared. Raises Superseded where a newer attempt has it."""
+    """Log a failed push in this block. Raises Superseded for a newer attempt's claim."""
     try:
         yield
     except Moved:

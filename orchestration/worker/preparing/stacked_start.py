@@ -1,4 +1,4 @@
-"""The commit from which an entry starts: the integration branch, with what it depends on that waits as a pull request, or unproven."""
+"""The start commit of an entry: the integration branch, with its dependencies in pull requests or unproven."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ ELSEWHERE = "The work of #{seq}, from which this entry starts, is on {host} alon
 
 
 def start_for(session: Session, repo: Path, tip: str) -> str:
-    """`tip`: of the integration branch. Raises GitError where the work of two of these conflicts, or is gone; SessionOver where another host has
-    it alone: the entry starts there."""
+    """The start commit of a stacked entry, on the integration tip. Raises GitError for conflicting or missing work, and SessionOver for work on another host alone:
+    the entry starts there."""
     assert session.entry is not None
     start = tip
     for below in stacking.begin(session.entry.pk):
@@ -36,7 +36,7 @@ def _start_elsewhere(session: Session, below: Entry) -> None:
 
 
 def _with(repo: Path, start: str, below: Entry) -> str:
-    """The same commit each time, so that a later round merges nothing anew."""
+    """A deterministic merge commit: a later round merges nothing anew."""
     head = below.open_head
     if history.contains(repo, start, head) or history.contains(repo, head, start):
         return start if history.contains(repo, start, head) else head

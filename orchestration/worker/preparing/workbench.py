@@ -1,4 +1,4 @@
-"""The places and values that work on a workspace needs: looked up once, then passed on."""
+"""The surroundings of work on a workspace: read once, then passed on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,43 +29,41 @@ from workspaces.secrets.masking import Mask
 
 @dataclass(frozen=True, kw_only=True)
 class Workbench:
-    """`repo`: the workspace's repository on this host; `store`: its objects, for working copies in the folder `copies`. `mask`: hides the
-    workspace's secrets."""
+    """The surroundings of a session or a lander, read once."""
 
     workspace_id: str
     config: Config
-    mask: Mask
-    repo: Path
-    store: Store
-    copies: Path
+    mask: Mask  # of the workspace's secrets
+    repo: Path  # the workspace's, on this host
+    store: Store  # its objects, for working copies
+    copies: Path  # the folder of working copies
     checks_hash: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionBench(Workbench):
-    """`directory`: of the session's own files. `private_home`: of its entry's own sandbox. `traits`: of its agent. `file_bytes`: larger files are not
-    committed. `work_id`: of its working copy; empty for a run."""
+    """The surroundings of a session."""
 
-    work_id: str
-    private_home: Path
-    file_bytes: int
+    work_id: str  # of its working copy; empty for a run
+    private_home: Path  # of its entry's sandbox
+    file_bytes: int  # the limit of a committed file
     sandboxes: Sandboxes
-    directory: SessionDir
-    traits: Traits
+    directory: SessionDir  # of the session's own files
+    traits: Traits  # of its agent
 
     def scratch(self, working_copy: Path, role: str = "") -> Path:
-        """The folder for a sandbox's private HOME and /tmp. The entry's own is kept with its working copy; what judges shares nothing with it."""
+        """The folder for a sandbox's private HOME and /tmp. The entry's own is kept with its working copy. Judges share nothing with it."""
         if working_copy.name == self.work_id:
             return self.private_home
         return self.directory.private / (f"{working_copy.name}-{role}" if role else working_copy.name)
 
     def start(self, working_copy: Path, env: Mapping[str, str]) -> Started:
-        """The environment, sandbox and limits with which a command of the workspace starts in this working copy."""
+        """The environment, sandbox and limits of a command in this working copy."""
         return self.sandboxes.start(working_copy, env, scratch=self.scratch(working_copy), files=self.directory.files)
 
 
 class SessionContext(Protocol):
-    """The parts of a round's context, or of a run's place, that a session's agents and commands need."""
+    """The interface of a round's context and a run's place for agents and commands."""
 
     @property
     def session(self) -> Session: ...
@@ -80,22 +78,20 @@ class SessionContext(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LanderBench(Workbench):
-    """`branch`: the integration branch; `own_ref`: Muster's own ref, which it follows. `is_home`: the workspace's own repository is on this
-    host. `is_shared`: several hosts work on it. `shared`: its branch at the repository that they share, if that is another."""
+    """The surroundings of a lander."""
 
     workspace: Workspace
-    branch: str
+    branch: str  # the integration branch
     base_branch: str
-    own_ref: str
+    own_ref: str  # Muster's own ref, ahead of the branch
     origin: str
-    is_home: bool
-    is_shared: bool
-    shared: SharedBranch | None
+    is_home: bool  # the workspace's own repository is on this host
+    is_shared: bool  # several hosts work on it
+    shared: SharedBranch | None  # its branch at the shared repository, if another one
 
 
 def of_session(session: Session, config: Config, agent: Agent) -> SessionBench:
-    """The workbench of a session. From this call on, the workspace's secrets are masked in foreign text. Raises HostFault if the sandbox that the config
-    requires is missing."""
+    """The workbench of a session. From this call on, the workspace's secrets are masked in foreign text. Raises HostFault without the required sandbox."""
     workspace = session.workspace
     place = session.role if session.is_run else str(session.entry.seq)
     mask = masking.hide(_mask(workspace, config))

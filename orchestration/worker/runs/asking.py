@@ -1,4 +1,4 @@
-"""A run from its start to its end: its agent answers with proposals. One answer, and one more when the first cannot be used."""
+"""A run from its start to its end: its agent answers with proposals, again after a useless answer."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,12 +32,12 @@ from orchestration.worker.steps import prompts
 
 Outcome = Session.Outcome
 ASKED_TO_END = (Outcome.STOPPED, Outcome.INTERRUPTED)
-MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent another turn is pointless
+MIN_LIMIT = 1000  # micro-USD: less pays for no turn
 ASK: dict[interface.Role, Ask] = {"plan": planner.question, "expand": expander.question, "orchestrate": orchestrator.question}
 
 
 def ask(session: Session, stop_flags: StopFlags) -> Ending:
-    """Run the agent to its end. Its proposals are written before this returns."""
+    """Run the agent to its end, and write its proposals."""
     config, role = configuration.load(session.workspace.executor.config), roles.BY_NAME[session.role]
     agent = config.agent_of(session.role)
     if agent is None:
@@ -58,7 +58,7 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
 
 @contextmanager
 def _folder(session: Session, bench: SessionBench) -> Iterator[tuple[Path, str]]:
-    """A clone at the tip, and its commit, which the run remembers; for a role that reads no files an empty folder, and no commit."""
+    """A clone at the tip, and its recorded commit; for a role without files an empty folder, and no commit."""
     if not roles.BY_NAME[session.role].reads_files:
         with _empty_folder(bench.repo, bench.copies / session.pk) as folder:
             yield folder, ""
@@ -91,7 +91,7 @@ def _question(session: Session, config: Config) -> Question | Ending:
 
 
 def _answer(place: Place, question: Question) -> Ending:
-    """A first answer that is doubtful but could be used is used after all where the second one is no better."""
+    """Ask, and once more after a problem. A doubtful but usable first answer is used if the second one is no better."""
     session, prompt, answer = place.session, question.prompt, Answer()
     doubtful: tuple[str, Answer] | None = None
     for turn in range(1, interface.TURNS + 1):
@@ -100,7 +100,7 @@ def _answer(place: Place, question: Question) -> Ending:
             ending = endings.after(happened)
             if doubtful is None or ending.outcome in ASKED_TO_END:
                 return ending
-            return replace(_keep(session, *doubtful, instead_of=ending.message), cost_unknown=ending.cost_unknown)
+            return replace(_keep(session, *doubtful, later_problem=ending.message), cost_unknown=ending.cost_unknown)
         text = without_unstorable(agent_run.summary)
         answer = contracts.examined(place, question.read(text))
         has_money = metering.left(session) >= MIN_LIMIT
@@ -111,7 +111,7 @@ def _answer(place: Place, question: Question) -> Ending:
         for problem in problems:
             place.writer.add("muster", problem)
         if doubtful:
-            return _keep(session, *doubtful, instead_of=f"It cannot be used: {problems[0]}")
+            return _keep(session, *doubtful, later_problem=f"It cannot be used: {problems[0]}")
         making.keep_answer(session, text, replace(answer, problems=problems))
         if not has_money:
             sentence = f"No money is left for another answer. {problems[0]}"
@@ -121,13 +121,13 @@ def _answer(place: Place, question: Question) -> Ending:
     return endings.after(Facts("refused", "agent", (answer.problems[0],), is_run=True))
 
 
-def _keep(session: Session, text: str, answer: Answer, *, instead_of: str = "") -> Ending:
-    """Write the proposals of this answer. `instead_of`: what came of a later one."""
+def _keep(session: Session, text: str, answer: Answer, *, later_problem: str = "") -> Ending:
+    """Write the proposals of an answer, with the problem of a later one."""
     making.keep_answer(session, text, answer)
     applied = automatic.apply(Run.objects.select_related("session").get(pk=session.pk)).applied
     sentence = answer.sentence + _applied(applied)
-    if instead_of:
-        sentence += f". That is its first answer; of the second: {instead_of}"
+    if later_problem:
+        sentence += f". That is its first answer; of the second: {later_problem}"
     return endings.after(Facts("proposed", "nobody", (sentence,), is_run=True))
 
 
@@ -139,7 +139,7 @@ def _applied(proposals: Sequence[Proposal]) -> str:
 
 
 def _repair_prompt(place: Place, problems: Sequence[str], *, prompt: str, text: str) -> str:
-    """An agent without a conversation has forgotten what it was asked and what it answered."""
+    """The prompt for a repair. An agent without a conversation gets its old prompt and answer again."""
     if agents.for_kind(place.session.agent).TRAITS.resumes:
         return prompts.repair(problems)
     return prompts.repair(problems, prompt=prompt, answer=text)
@@ -156,7 +156,7 @@ def _name(session: Session) -> interface.Role:
 
 
 def _early_end(place: Place, agent_run: AgentRun) -> Facts | None:
-    """The end of a run whose agent gave no answer; None: it did."""
+    """The facts of a run without an answer; None: it has one."""
     session = place.session
     if not agent_run.cost_known:
         sessions.forget_price(session)

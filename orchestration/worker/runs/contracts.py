@@ -1,4 +1,4 @@
-"""Runs the tests of proposed entries on the commit that their run reads: each must fail there, since it must pass after the work."""
+"""Runs of proposed entries' tests on the run's commit: each must fail there, and pass after the work."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from orchestration.worker.steps.runner import SessionRunner
 
 
 def examined(place: Place, answer: Answer) -> Answer:
-    """The answer with what the tests of its entries say on the base, and what is wrong with them. Raises SessionOver."""
+    """The answer with its tests' results on the base, and their problems. Raises SessionOver."""
     entries = list(_entries(answer))
     named = {n: entry for n, (_, entry) in enumerate(entries) if entry.tests or entry.test_files}
     if answer.problems or not named or not place.commit or not place.bench.config.verify:
@@ -42,19 +42,18 @@ def examined(place: Place, answer: Answer) -> Answer:
 
 
 def _entries(answer: Answer) -> Iterator[tuple[int, ProposedEntry]]:
-    """The entries that the proposals would have agents work on, in the order of the answer, each with the place of its proposal: new
-    entries, the children of a split, or a better description of an entry."""
+    """The entries of the proposals in order, each with its proposal's index: new entries, children of a split, better descriptions."""
     for n, each in enumerate(answer.proposed):
         for entry in each.after.get("entries") or [each.after]:
             if "content" in entry:
                 yield n, ProposedEntry.model_validate({"content": entry["content"], "spec": entry.get("spec")})
 
 
-def _marked(proposed: Proposed, judged: Sequence[tuple[str, BaseTests]]) -> Proposed:
-    """`judged`: by the titles of its entries."""
-    if not judged:
+def _marked(proposed: Proposed, judged_by_title: Sequence[tuple[str, BaseTests]]) -> Proposed:
+    """Add the test results on the base to a proposal."""
+    if not judged_by_title:
         return proposed
-    together = base_tests.together(judged) if proposed.kind == Proposal.Kind.SPLIT else judged[0][1]
+    together = base_tests.together(judged_by_title) if proposed.kind == Proposal.Kind.SPLIT else judged_by_title[0][1]
     return replace(proposed, tests_on_base=together.as_json(), note=f"{together.problem} {proposed.note}".strip())
 
 
@@ -62,7 +61,7 @@ def _judged(place: Place, named: dict[int, ProposedEntry]) -> dict[int, BaseTest
     judged = _judge(place, named)
     broken = {n for n, each in judged.items() if each.state == "broken"}
     others = {n: entry for n, entry in named.items() if n not in broken}
-    if broken and others:  # a file that cannot be imported may keep the program from running any other
+    if broken and others:  # an import error in one file may keep all others from running
         judged |= _judge(place, others)
     return judged
 
@@ -80,7 +79,7 @@ def _judge(place: Place, named: dict[int, ProposedEntry]) -> dict[int, BaseTests
 
 
 def _run(place: Place, files: dict[str, str]) -> list[CheckRun]:
-    """Raises CannotJudge where the workspace's setup fails."""
+    """Run the checks with these files. Raises CannotJudge if the workspace's setup fails."""
     name = f"{place.session.pk}-base"  # the reaper removes it
     runner = SessionRunner(place, label="tests", with_entry=False)
     with working_copies.checkout(place.bench.store, place.bench.copies, name, place.commit) as folder:
@@ -90,14 +89,14 @@ def _run(place: Place, files: dict[str, str]) -> list[CheckRun]:
 
 
 def _before(place: Place) -> list[CheckRun]:
-    """The checks' results on the base alone; empty while they are not known."""
+    """The known results of the checks on the base alone, or none."""
     tree = changes.tree_of(place.bench.repo, place.commit)
     verdict = store.newest(place.session.workspace_id, tree, place.bench.checks_hash)
     return list(store.runs_of(verdict).values()) if verdict else []
 
 
 def _configuring(place: Place, named: dict[int, ProposedEntry]) -> dict[int, BaseTests]:
-    """Entries that bring a file that configures how all tests run: it could make any of them pass."""
+    """The entries with a file of test configuration: it could make any test pass."""
     bad = {
         n: protected_files.tampered(given_tests.normalised(entry.test_files), at_base=(), patterns=place.bench.config.protected)
         for n, entry in named.items()

@@ -1,4 +1,4 @@
-"""The question to an orchestrator: how the backlog should go on. It reads states, reasons, scores and costs, and no repository."""
+"""The question to an orchestrator about the backlog. It reads states, reasons, scores and costs, and no repository."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The place where the agent of a run works, and its tools."""
+"""A run's context: its clone and its surroundings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,18 @@ from orchestration.worker.preparing.workbench import SessionBench
 
 @dataclass(frozen=True)
 class Place:
-    """`agent`: of the run's role. `cwd`: its clone of `commit`."""
+    """A run, with its clone of a commit."""
 
     session: Session
     role: Role
-    agent: Agent
+    agent: Agent  # of the run's role
     bench: SessionBench
     stop_flags: StopFlags
     writer: log_chunks.Writer
-    cwd: Path
+    cwd: Path  # the clone
     commit: str
 
     def check_stop_requests(self) -> None:
-        """Raises SessionOver if the run must end."""
+        """Raises SessionOver at a stop request."""
         if self.stop_flags.reason:
             raise SessionOver(outcomes.requested_end(self.stop_flags.reason, self.session))

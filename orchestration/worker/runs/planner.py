@@ -1,4 +1,4 @@
-"""The question to a planner: a goal, beside the open entries and the files of the commit that it reads."""
+"""The question to a planner: a goal, beside the open entries and the files of its commit."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -10,11 +10,11 @@ from orchestration.proposals.answering.proposed import Answer
 
 @dataclass(frozen=True)
 class Question:
-    """`read`: turns the text of an answer into proposals, or into problems."""
+    """A question to a run's agent."""
 
     prompt: str
-    read: Callable[[str], Answer]
+    read: Callable[[str], Answer]  # parses an answer: proposals or problems
 
 
 Ask = Callable[[Run, Config], Question]
-"""May raise ValueError where the workspace's own template fails, and GitError."""
+"""Raises ValueError if the workspace's own template fails, and GitError."""

@@ -33,7 +33,7 @@ def emit(kind: str, /, **fields: Any) -> None:
 
 
 class Failed(Exception):
-    """A step that the agent refused, or could not do. `step`: the method, or what was asked of it."""
+    """A refused or failed step of the agent: a method, or a description."""
 
     def __init__(self, step: str, message: str, code: int = 0) -> None:
         super().__init__(message)

@@ -28,7 +28,7 @@ MAX_ID_LENGTH = 100
 
 @dataclass(slots=True)
 class _Request:
-    """A request from the stream. `done_at`: None until its answer is complete. `counted`: it is booked, from either source."""
+    """A request from the stream."""
 
     message_id: str
     model: str
@@ -36,8 +36,8 @@ class _Request:
     written_1h: int = 0
     context: Context = ()
     request_id: str = ""
-    done_at: float | None = None
-    counted: bool = False
+    done_at: float | None = None  # None: its answer is incomplete
+    counted: bool = False  # booked from either source
 
     @property
     def usage(self) -> Usage:
@@ -105,9 +105,9 @@ class Costs:
                 yield self._computed(request)
 
     def settle(self, result: Mapping[str, Any] | None, saved: Sum = NOTHING) -> Iterator[Usage | Discrepancy]:
-        """The process is dead. `result`: its final message, if it sent one. `saved`: the sum that it began with.
+        """Settle a dead process, by its final message, if any, and the sum at its start.
 
-        The provider also bills an answer that was cut off: only its input is known, and the sum does not include it.
+        The provider also bills a truncated answer: only its input is known, and the sum lacks it.
         """
         unfinished = []
         for request in self._uncounted():

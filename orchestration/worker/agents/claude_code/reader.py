@@ -26,7 +26,7 @@ _RESET = re.compile(r"\|(\d{10})\b")  # the end of a subscription's limit
 
 
 class Reader:
-    """One process. `cwd`: where a conversation must be resumed."""
+    """The reader of one process. A conversation must be resumed in its cwd."""
 
     def __init__(self, thread: Thread | None, cwd: str) -> None:
         self.thread = thread

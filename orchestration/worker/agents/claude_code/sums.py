@@ -32,10 +32,10 @@ def is_own(model: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """`cost`: USD of Anthropic's models; None: not reported. `others`: the tokens of models that are not Anthropic's."""
+    """The CLI's own sum."""
 
-    cost: Decimal | None = Decimal(0)
-    others: Mapping[str, Tokens] = field(default_factory=dict)
+    cost: Decimal | None = Decimal(0)  # USD of Anthropic's models; None: not reported
+    others: Mapping[str, Tokens] = field(default_factory=dict)  # of other providers' models
 
     def since(self, saved: "Sum") -> "Sum":
         """The part after the saved sum. A smaller sum did not begin with it."""

@@ -20,12 +20,12 @@ _IGNORED = re.compile(r"^(WARNING: proceeding|Reading additional input)")
 
 
 class Reader:
-    """One process. `sessions`: the folder of Codex's rollout files."""
+    """The reader of one process."""
 
-    def __init__(self, thread: Thread | None, sessions: Path, model: str) -> None:
+    def __init__(self, thread: Thread | None, rollouts_folder: Path, model: str) -> None:
         known = thread.totals if thread else {}
         offsets = known.get("offsets")
-        self._rollouts = Rollouts(sessions, model, offsets if isinstance(offsets, dict) else {})
+        self._rollouts = Rollouts(rollouts_folder, model, offsets if isinstance(offsets, dict) else {})
         self._id = thread.id if thread else ""
         self._before = Totals(*(count(known.get(name)) for name in ("input", "cached", "written", "output")))
         self._reported: Totals | None = None

@@ -22,11 +22,11 @@ INTERESTING = (b'"token_count"', b'"token_usage_record"', b'"turn_context"')
 
 @dataclass(slots=True)
 class _File:
-    """One thread's file. `by_record`: it has records with response ids, so its counts are duplicates."""
+    """One thread's file."""
 
     offset: int = 0
     model: str = ""
-    by_record: bool = False
+    by_record: bool = False  # it has records with response ids: its counts are duplicates
     totals: Totals = field(default_factory=Totals)
 
 

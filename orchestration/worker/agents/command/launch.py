@@ -49,7 +49,7 @@ def reader(task: Task) -> "Reader":
 
 
 class Reader:
-    """`answers`: its output without the events is its answer, unless it prints a `result`; else such lines are log text alone."""
+    """The reader of one process. With `answers` its output without the events is the answer, unless it prints a `result`; else that is log text alone."""
 
     thread: Thread | None = None
 

@@ -23,15 +23,15 @@ SELECT count(DISTINCT message_id) FROM part WHERE rowid > ? AND json_extract(dat
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request. `part`: as in the printed event, if there is one."""
+    """One request."""
 
     id: str
     model: str
-    part: dict[str, Any]
+    part: dict[str, Any]  # like in the printed event, if any
 
 
 class Database:
-    """`row`: the last row read. An unreadable database counts as empty; then only the printed events count."""
+    """opencode's database, read after the row `after`. An unreadable one counts as empty: then only the printed events count."""
 
     def __init__(self, path: Path, *, after: Any = None) -> None:
         self._path = path

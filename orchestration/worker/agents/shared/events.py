@@ -26,7 +26,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """A use of a tool that is over, with its arguments and its answer (`shared/tool_uses.py` makes it)."""
+    """A finished use of a tool, with its arguments and its answer (`shared/tool_uses.py`)."""
 
     tool: str
     arguments: str
@@ -35,22 +35,19 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question to people. `id`: the same when the output is read again."""
+    """A question to people."""
 
-    id: str
+    id: str  # stable across readings
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The CLI waits for its provider and retries by itself. `until`: seconds since the epoch; None: unknown.
-
-    `code`: the failure that this becomes after too long a wait.
-    """
+    """The CLI waits for its provider, and retries by itself."""
 
     message: str
-    until: float | None = None
-    code: str = "rate_limited"
+    until: float | None = None  # Unix time; None: unknown
+    code: str = "rate_limited"  # of the failure after too long a wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +59,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """Two sources report different costs: shown and kept, never corrected silently. `amount`: the difference in micro-USD."""
+    """A difference between two sources' costs: shown and kept, never corrected silently."""
 
     message: str
-    amount: int = 0
+    amount: int = 0  # micro-USD
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The agent's own report on its work, with its full last answer. Never a verdict: verification decides.
-
-    `out_of_money`: it stopped at its limit. That is no failure: it continues when there is money. `exit_code`: with which it ends then, where
-    that is no failure.
-    """
+    """The agent's own report on its work, with its full last answer. Never a verdict: verification decides."""
 
     ok: bool
     summary: str = ""
-    out_of_money: bool = False
-    exit_code: int = 0
+    out_of_money: bool = False  # it stopped at its limit: no failure, it continues with new money
+    exit_code: int = 0  # of an end without failure
 
 
 Event = Started | Text | ToolUse | Asked | Usage | Waiting | Limits | Discrepancy | Failure | Finished

@@ -9,7 +9,7 @@ from orchestration.worker.agents.shared.json_values import count
 
 
 class FileTail:
-    """All files of a pattern below a folder. `offsets`: how far each was read; kept with the conversation."""
+    """A tail of all files of a pattern below a folder. Its offsets are kept with the conversation."""
 
     def __init__(self, folder: Path, pattern: str, offsets: Any = None) -> None:
         self._folder = folder

@@ -26,18 +26,23 @@ def new(task: Task) -> tuple[Thread, str]:
     return conversation_ids.new_thread(task), "--session-id"
 
 
-def known(task: Task, chat: str) -> tuple[Thread, str]:
-    """The thread of the last round, and the option for it. `chat`: the pattern of its file, by the id. A thread without one begins again."""
+def known(task: Task, chat_pattern: str) -> tuple[Thread, str]:
+    """The thread of the last round, and the option for it. A thread without a chat file begins again."""
     if (thread := conversation_ids.resumable_thread(task)) is None:
         return new(task)
-    exists = any(task.home.glob(chat.format(id=thread.id, short=thread.id[:8])))
+    exists = any(task.home.glob(chat_pattern.format(id=thread.id, short=thread.id[:8])))
     return thread, "--resume" if exists else "--session-id"
 
 
 def launch(
-    task: Task, program: str, conversation: tuple[Thread, str], options: Iterable[str], settings: dict[str, Any], no_relaunch: str
+    task: Task,
+    program: str,
+    conversation: tuple[Thread, str],
+    options: Iterable[str],
+    settings: dict[str, Any],
+    no_relaunch_variable: str,
 ) -> Launch:
-    """`no_relaunch`: a variable. Without a relaunch, the signalled process is the one that works."""
+    """The launch of the CLI. Without a relaunch by the CLI the working process gets the signals."""
     thread, option = conversation
     own_files.write(task.home, f".{program}/settings.json", json.dumps(merged_settings(settings, task.agent.settings)))
     argv = [program, "--output-format", "stream-json", option, thread.id]
@@ -49,7 +54,7 @@ def launch(
     if (prompt := prompt_argument(task)) != task.prompt:
         argv += ["--include-directories", str(task.prompt_file.parent)]  # it reads no other folder
     argv += [*task.agent.args, "-p", prompt]
-    return Launch(argv, {no_relaunch: "true"}, thread)
+    return Launch(argv, {no_relaunch_variable: "true"}, thread)
 
 
 def given(task: Task) -> set[str]:

@@ -22,7 +22,7 @@ MAX_TURNS = 5
 
 
 def record_name(role: Role, turn: int) -> str:
-    """Names a process among those of its session: for its files, and for the keys of its usage."""
+    """The name of a process within its session, for its files and its usage keys."""
     return role if turn == 1 else f"{role}-{turn}"
 
 
@@ -31,36 +31,34 @@ MOST_PATIENCE_S = 1_800
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A conversation that can be resumed. `totals`: what the module must keep with it, such as running token totals."""
+    """A resumable conversation."""
 
     id: str
-    totals: dict[str, Any] = field(default_factory=dict)
+    totals: dict[str, Any] = field(default_factory=dict)  # state of the module, such as running token totals
 
 
 @dataclass(frozen=True)
 class Task:
-    """One process of an agent. `limit`: micro-USD that it may spend. `env`: the whole environment, without the module's own additions.
+    """One process of an agent.
 
-    `cwd`: the working copy as the process sees it; `working_copy`: on the host. `home`: the entry's own folder for this CLI, kept between rounds so that a conversation can be resumed; HOME in `env` points to it.
-    `endpoint`: a loopback URL for this process that ends with its secret: `/v1/logs` and `/v1/metrics` accept OTLP as
-    http/json, `/hooks/pre-tool-use` answers Claude Code's hook. Empty: there is no endpoint. `turn`: counts the role's processes in its session. `output_tokens`: the most that it should ask for in a request;
-    0: its requests do not pass the gateway, which reserves that money, and refuses what has no bound.
+    The endpoint is a loopback URL with the process's secret at its end. `/v1/logs` and `/v1/metrics` accept OTLP as http/json, `/hooks/pre-tool-use` answers
+    Claude Code's hook.
     """
 
     agent: Agent
     role: Role
     prompt: str
     prompt_file: Path
-    cwd: Path
-    home: Path
-    env: Mapping[str, str]
+    cwd: Path  # the working copy in the sandbox; `working_copy` is on the host
+    home: Path  # the entry's folder for this CLI, kept for resumed conversations: HOME of env
+    env: Mapping[str, str]  # the whole environment, before the module's additions
     session_id: str
-    limit: int = 0
-    endpoint: str = ""
+    limit: int = 0  # micro-USD
+    endpoint: str = ""  # empty: none
     thread: Thread | None = None
     folder: Path | None = None
-    turn: int = 1
-    output_tokens: int = 0
+    turn: int = 1  # counts the role's processes in its session
+    output_tokens: int = 0  # the highest limit for a request; 0: past the gateway, which reserves it
 
     @property
     def is_by_gateway(self) -> bool:
@@ -77,49 +75,37 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A command to run. `env` is added to the task's. `thread`: the conversation, if its id is known before the start. `records`: for the
-    process's reader, before its telemetry and kept with it."""
+    """A command to run."""
 
     argv: list[str]
-    env: dict[str, str] = field(default_factory=dict)
-    thread: Thread | None = None
-    records: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    env: dict[str, str] = field(default_factory=dict)  # added to the task's
+    thread: Thread | None = None  # if its id is known before the start
+    records: tuple[tuple[str, Mapping[str, Any]], ...] = ()  # for the reader, before its telemetry and kept with it
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The fixed properties of a CLI. The table in docs/reference/agents.md shows them.
-
-    `honours`: the limits that it keeps by itself: budget (checked after each request), edits (its hook asks Muster before an edit).
-    `logins`: (path below the user's home, path below the entry's home) of files that hold a login on this host.
-    `status`: the command by which it says whether it is logged in, by its exit code.
-    `kill_sequence`: the signals that stop it best (docs/explanation/stopping.md); empty: TERM to all.
-    `ignored_prefixes`: lines that begin so are of no use to a person, such as partial messages, and stay out of the log.
-    `receives`: a message reaches it while it works.
-    `programs`: what its sandbox shows too.
-    `changes_files`: False for an agent that may succeed without a changed file.
-    `sums`: at its end it reports what all its requests cost, those on the side too.
-    """
+    """The fixed properties of a CLI. The table in docs/reference/agents.md shows them."""
 
     binary: str
     install: str
     cost: Literal["reported", "computed"]
     live: bool
     resumes: bool
-    honours: frozenset[str] = frozenset()
-    logins: tuple[tuple[str, str], ...] = ()
+    honours: frozenset[str] = frozenset()  # its own limits: budget (checked after each request), edits (by a hook)
+    logins: tuple[tuple[str, str], ...] = ()  # files: (path below the user's home, path below the entry's)
     version: tuple[str, ...] = ("--version",)
-    status: tuple[str, ...] = ()
-    changes_files: bool = True
-    sums: bool = False
-    receives: bool = False
-    kill_sequence: tuple[Step, ...] = ()
-    ignored_prefixes: tuple[str, ...] = ()
-    programs: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()  # the command for the state of its login, by exit code
+    changes_files: bool = True  # False: it may succeed without a changed file
+    sums: bool = False  # it reports the cost of all requests at its end, side requests too
+    receives: bool = False  # it accepts messages while it works
+    kill_sequence: tuple[Step, ...] = ()  # its best signals (docs/explanation/stopping.md); empty: TERM to all
+    ignored_prefixes: tuple[str, ...] = ()  # of lines without use to people, such as partial messages: not logged
+    programs: tuple[str, ...] = ()  # also visible in its sandbox
 
     @property
     def has_home(self) -> bool:
-        """It has a folder of its own for settings and conversations, kept between rounds. A plain command has none."""
+        """True if it has a folder of its own for settings and conversations, kept between rounds. A plain command has none."""
         return bool(self.binary) or self.resumes
 
 

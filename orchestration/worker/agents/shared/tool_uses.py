@@ -11,11 +11,11 @@ from orchestration.worker.agents.shared.json_values import nested, objects, text
 MAX_ARGUMENTS = 2000
 MAX_ANSWER = 20_000
 WORDING = frozenset({"description", "explanation", "timeout", "is_background", "run_in_background"})
-"""Arguments that say nothing of what the tool does."""
+"""Arguments without effect on the tool."""
 
 
 def tool_use(name: Any, arguments: Any, answer: Any) -> ToolUse:
-    """`answer`: a text, or blocks of text. Of a long one its end counts, where tools print their result."""
+    """A tool use from raw values. Of a long answer the end is kept: tools print their result there."""
     return ToolUse(text(name, 100), _arguments(arguments), _text(answer)[-MAX_ANSWER:])
 
 
