@@ -148,11 +148,8 @@ async def _wait(
     try:
         while True:
             if not is_connected():
-                await database.run(
-                    lambda: requests.refuse(
-                        access, item, gateway=gateway, reason="its client has left", status=499, waiting_id=row
-                    )
-                )
+                refuse = partial(requests.refuse, access, item, gateway=gateway, reason="its client has left", status=499)
+                await database.run(partial(refuse, waiting_id=row))
                 raise asyncio.CancelledError
             waiters.changed.clear()
             is_first = waiters.is_first(number)
