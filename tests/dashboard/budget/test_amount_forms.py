@@ -12,7 +12,6 @@ from budget.models import Account, BudgetChange, Hold, Project
 from dashboard.budget import edits
 from orchestration.models import Entry
 from tests.dashboard.budget.sent import question, result
-from tests.dashboard.conftest import client_of
 from tests.factories import ANA, CLOSED, a_charge, a_workspace, an_entry, project
 from workspaces.models import Workspace
 
@@ -27,11 +26,6 @@ def shop() -> Workspace:
     a_charge(entry, "2")
     Hold.objects.create(project=project(shop), account=entry.account, session_ref="s", amount=usd(1))
     return shop
-
-
-@pytest.fixture
-def bea(shop: Workspace) -> Client:
-    return client_of("bea", "budget", shop)
 
 
 def send(client: Client, name: str, *args: str, **form: str) -> Any:

@@ -9,7 +9,6 @@ from django.urls import reverse
 from budget.amounts import usd
 from budget.models import LedgerEntry
 from tests.dashboard.budget.sent import question, result
-from tests.dashboard.conftest import client_of
 from tests.factories import a_charge, a_workspace, an_entry
 from workspaces.models import Workspace
 
@@ -24,11 +23,6 @@ def shop() -> Workspace:
     for entry in (an_entry(shop, budget="4"), an_entry(shop, budget="4")):
         a_charge(entry, "2")
     return shop
-
-
-@pytest.fixture
-def bea(shop: Workspace) -> Client:
-    return client_of("bea", "budget", shop)
 
 
 @pytest.fixture

@@ -19,11 +19,6 @@ from tests.factories import ANA, CLOSED, a_charge, a_workspace, an_entry, some_e
 from workspaces.models import Workspace
 
 
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
-
-
 def matches(shop: Workspace, q: str = "", **query: str) -> list[int]:
     """The numbers of the entries, in the order of the list."""
     asked = filters.read(page_request(shop, q=q, **query))

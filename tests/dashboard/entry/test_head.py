@@ -19,12 +19,9 @@ from tests.factories import ANA, CLOSED, a_session, a_worker, a_workspace, an_en
 from workspaces.errors import NotFound
 from workspaces.models import Event, Role, Workspace
 
+pytestmark = pytest.mark.shop(max_workers=9)
+
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
 
 
 def set_(entry: Entry, **fields: Any) -> Entry:

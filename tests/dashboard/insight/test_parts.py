@@ -133,11 +133,6 @@ def test_rows_of_equal_value_are_by_name() -> None:
 # Rows of the database
 
 
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
-
-
 def ended(shop: Workspace, at: datetime, *, cost: int = 1, model: str = "m", attempt: int = 1, status: str = "ended") -> Entry:
     entry = an_entry(shop, budget="9")
     over = {"status": "ended", "outcome": "failed", "ended_at": at} if status == "ended" else {"status": status}

@@ -17,13 +17,10 @@ from tests.dashboard.page_requests import page_request
 from tests.factories import a_session, a_workspace, an_entry, ended
 from workspaces.models import Event, Workspace
 
+pytestmark = pytest.mark.shop(max_workers=9)
+
 HTMX = {"HX-Request": "true"}
 NOON = datetime(2026, 8, 4, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
 
 
 def fresh(session: Session) -> Session:

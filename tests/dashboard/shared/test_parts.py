@@ -91,11 +91,6 @@ def test_a_change_is_read_from_an_event_as_people_read_it() -> None:
 # Confirmations
 
 
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
-
-
 def posted(shop: Workspace, token: str, name: str = "ana", **form: str) -> PageRequest:
     request = RequestFactory().post(f"/w/{shop.pk}/", {"confirm": token} | form)
     request.user = seed.user(name)
