@@ -178,9 +178,9 @@ def test_a_lock_is_what_was_asked_for_however_often_it_is_sent(bea: Client, shop
     assert list(rows) == [(1, "bea", "mine"), (0, "bea", "done")]
     caps.toggle_lock(entry.account, by=ANA)
     for reason in ("", " "):
-        bea.post(
-            reverse("entry-lock", args=[shop.pk, entry.pk]), {"locked": "0", "reason": reason}, headers={"HX-Request": "true"}
-        )
+        address = reverse("entry-lock", args=[shop.pk, entry.pk])
+        response = bea.post(address, {"locked": "0", "reason": reason}, headers={"HX-Request": "true"})
+        assert response.status_code == 422 and "Enter a reason" in response.content.decode()
         assert Account.objects.get(pk=entry.pk).human_locked
 
 

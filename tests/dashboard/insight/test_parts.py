@@ -71,12 +71,6 @@ def test_a_day_is_drawn_with_its_waste_at_the_bottom_and_the_rest_above_it() -> 
     assert "1 day with rounds" in str(days.draw([last], UTC))
 
 
-def test_of_many_days_as_many_are_labelled_as_there_is_room_for_and_always_the_last() -> None:
-    month = [(date(2026, 8, number), Figures(cost=usd(1))) for number in range(1, 31)]
-    labels = re.findall(r">(\d+ Aug)<", str(days.draw(month, UTC)))
-    assert labels[0] == "30 Aug" and 10 <= len(labels) <= 14
-
-
 # Figures
 
 

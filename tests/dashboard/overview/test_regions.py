@@ -263,62 +263,6 @@ def test_a_review_is_named_to_who_may_decide_it(shop: Workspace) -> None:
 # The header
 
 
-@pytest.mark.parametrize(
-    ("state", "ticked", "open_entry", "shown"),
-    [
-        ("running", -3600, True, "running"),
-        ("running", -3600, False, "idle"),
-        ("running", 3600, True, "unknown"),
-        ("running", None, True, "unknown"),
-        ("paused", None, True, "paused"),
-        ("stopped", None, False, "stopped"),
-    ],
-)
-def test_the_state_is_the_observed_one(shop: Workspace, state: str, ticked: int | None, open_entry: bool, shown: str) -> None:
-    Worker.objects.filter(queue="control").delete()
-    Executor.objects.filter(pk=shop.pk).update(state=state)
-    if ticked is not None:
-        control = a_worker(queue="control")
-        Worker.objects.filter(pk=control.pk).update(ticked_at=now() - timedelta(seconds=ticked))
-    if open_entry:
-        an_entry(shop)
-    assert header.shown_state(page_request(shop)) == shown
-    late = "No tick from the executor: no session starts until its control worker is back"
-    assert (late in [alert.sentence for alert in header.alerts_of(page_request(shop))]) is (shown == "unknown")
-
-
-def test_sessions_that_go_on_make_a_pause_a_stop_in_progress(shop: Workspace) -> None:
-    a_session(an_entry(shop))
-    for stop_all, shown in ((None, "pausing"), (now(), "stopping")):
-        Executor.objects.filter(pk=shop.pk).update(state="paused", stop_all_at=stop_all)
-        assert header.shown_state(page_request(shop)) == shown
-    built = header.build(page_request(shop))
-    assert built["stop_all"][0] == "Stop 1 worker now" and built["at_work"] == 1
-
-
-@pytest.mark.parametrize(
-    ("at_work", "held", "label", "words"),
-    [
-        (0, 5, "Turn dispatch off now", "No session is running; dispatch turns off."),
-        (1, 0, "Stop 1 worker now", "Ends 1 running and turns dispatch off; commits are kept."),
-        (2, 1_500_000, "Stop 2 workers now", "Ends 2 running ($1.50 reserved) and turns dispatch off; commits are kept."),
-    ],
-)
-def test_a_stop_shows_what_it_ends(at_work: int, held: int, label: str, words: str) -> None:
-    assert header.stop_all(at_work, held) == (label, words)
-
-
-def test_the_navigation_counts_what_is_open_of_this_workspace(shop: Workspace) -> None:
-    done, failed, gone, *_ = some_entries(shop, *"abcde")
-    Entry.objects.filter(pk=done.pk).update(**CLOSED)
-    stuck(failed, "failed", Reason.ROUNDS_EXHAUSTED)
-    Entry.objects.filter(pk=gone.pk).update(deleted_at=now())
-    FileLock.objects.create(workspace=shop, entry=failed, path="src/a.py")
-    links = [link for place in header.nav(page_request(shop))["places"] for link in place.links or [place.first]]
-    counted = {link.page.name: link.count for link in links if link.count}
-    assert counted == {"Entries": "3", "Locks": "1"}
-
-
 # The last day
 
 
