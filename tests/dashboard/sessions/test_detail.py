@@ -192,6 +192,8 @@ def test_what_ended_is_listed_by_outcome_and_leads_back(mixed: Workspace) -> Non
     seen = listed(mixed, ended="1", state="passed", view="grid", q="#4")
     assert [row.entry.seq for row in seen["rows"]] == [4] and "tiles" not in seen
     assert seen["without_ended"] == "view=grid&q=%234"
+    for view in ("grid", "timeline"):
+        assert sorted(seen[f"as_{view}"].split("&")) == ["q=%234", "state=passed", f"view={view}"]
     assert seen["kept"] == [("state", "passed"), ("ended", "1"), ("view", "grid")]
     assert [word for word, _, chosen, _ in seen["chips"] if chosen] == ["Passed"]
     entry = Session.objects.get(workspace=mixed, entry__seq=3).entry_id

@@ -134,6 +134,7 @@ OVER = build_row(a_session(status="ended", outcome="failed", waiting_for="rate l
         ({"state": "quiet"}, True, False),
         ({"q": "INVOICES "}, True, True),
         ({"q": "#7"}, True, True),
+        ({"q": "7"}, True, True),
         ({"q": "70"}, False, False),
         ({"q": "sess_1"}, True, True),
         ({"q": "entry_"}, True, True),
