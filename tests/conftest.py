@@ -104,6 +104,16 @@ def _nothing_of_other_tests() -> None:
 @pytest.fixture
 def shop(db: None, request: pytest.FixtureRequest) -> Workspace:
     """A workspace with $100. `pytest.mark.shop(max_workers=9)` passes its values to `a_workspace`."""
+    return _marked(request)
+
+
+@pytest.fixture
+def workspace(db: None, request: pytest.FixtureRequest) -> Workspace:
+    """The same, where `shop` is its API."""
+    return _marked(request)
+
+
+def _marked(request: pytest.FixtureRequest) -> Workspace:
     mark = request.node.get_closest_marker("shop")
     return a_workspace(**mark.kwargs if mark else {})
 
