@@ -161,7 +161,10 @@ def test_an_entrys_budget_that_changed_meanwhile_is_asked_with_what_it_is_now(be
     assert (conflict["title"], conflict["button"]) == ("Overwrite the budget of #1", "Set it from $6.00 to 9 USD")
     assert conflict["action"] == reverse("entry-budget", args=[shop.pk, entry.pk])
     assert conflict["fields"] == {"amount": "9", "reason": "mine", "seen": usd(6)}
+    assert conflict["sentence"].startswith("ana changed it from $4.00 to $6.00 at ")
     assert Account.objects.get(pk=entry.pk).budget == usd(6)
+    send(bea, "entry-budget", shop.pk, entry.pk, **conflict["fields"])
+    assert Account.objects.get(pk=entry.pk).budget == usd(9)
 
 
 def test_a_lock_is_what_was_asked_for_however_often_it_is_sent(bea: Client, shop: Workspace) -> None:
