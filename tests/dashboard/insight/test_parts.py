@@ -18,7 +18,6 @@ from budget.models import LedgerEntry
 from dashboard.insight import days, reading, views
 from dashboard.insight.bars import Bar
 from dashboard.insight.figures import BY_NAME, METRICS, Figures, Row, Waits, ordered, share
-from dashboard.shared.lists import span
 from dashboard.shared.lists.span import Span
 from orchestration.models import Entry, Round, Session
 from tests.dashboard.page_requests import page_request
@@ -280,28 +279,6 @@ def test_a_line_of_the_csv_has_raw_figures_in_the_order_of_its_head() -> None:
 
 
 # The range
-
-
-@pytest.mark.parametrize(
-    ("query", "name", "hours"),
-    [
-        ({}, "24h", 24),
-        ({"range": "7d"}, "7d", 168),
-        ({"range": "9d"}, "24h", 24),
-        ({"from": "2026-08-04T09:00Z", "to": "2026-08-04T10:00Z"}, "", 1),
-        ({"from": "2026-08-04T10:59Z", "to": "2026-08-04T11:00Z"}, "", 1 / 60),
-        ({"from": "2026-08-04T11:00Z", "to": "2026-08-04T11:00Z"}, "24h", 24),
-        ({"from": "2026-08-04T11:00Z", "to": "2026-08-04T15:00Z"}, "", 1),
-        ({"from": "2026-08-04T12:00Z", "to": "2026-08-04T15:00Z"}, "24h", 24),
-        ({"from": "2026-08-04T09:00Z"}, "24h", 24),
-    ],
-)
-def test_a_range_is_usual_or_zoomed_and_never_after_now(query: dict[str, str], name: str, hours: float) -> None:
-    shown = span.read(query, NOW)
-    assert shown.since is not None and (shown.name, shown.until - shown.since) == (name, timedelta(hours=hours))
-    assert shown.until <= NOW and shown.before == shown.since - timedelta(hours=hours) and shown.is_zoomed is (name == "")
-    everything = span.read({"range": "all"}, NOW)
-    assert (everything.since, everything.before, everything.words(UTC)) == (None, None, "since the beginning")
 
 
 # Days
