@@ -13,8 +13,11 @@ from django.db import connections
 from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 
+from orchestration.models import Session
+from tests.factories import a_session, a_workspace, an_entry
 from tests.patience import PATIENCE
 from tests.plugins import database, namespaces, stages
+from workspaces.models import Workspace
 from workspaces.secrets import masking
 
 SLOW = ("faults", "journeys", "agents", "hosts", "forges")  # each run by `./muster test --NAME`
@@ -96,3 +99,25 @@ def _nothing_of_other_tests() -> None:
     """Each test begins without the secrets that others used in this process, and without the request or session of another."""
     masking.forget()
     structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def shop(db: None, request: pytest.FixtureRequest) -> Workspace:
+    """A workspace with $100. `pytest.mark.shop(max_workers=9)` passes its values to `a_workspace`."""
+    return _marked(request)
+
+
+@pytest.fixture
+def workspace(db: None, request: pytest.FixtureRequest) -> Workspace:
+    """The same, where `shop` is its API."""
+    return _marked(request)
+
+
+def _marked(request: pytest.FixtureRequest) -> Workspace:
+    mark = request.node.get_closest_marker("shop")
+    return a_workspace(**mark.kwargs if mark else {})
+
+
+@pytest.fixture
+def session(shop: Workspace) -> Session:
+    return a_session(an_entry(shop))

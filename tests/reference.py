@@ -89,6 +89,17 @@ def _reasons() -> Iterator[Row]:
         yield reason.value, None, None
 
 
+def _endings() -> Iterator[Row]:
+    from orchestration.worker.endings import TABLE
+
+    verify = {"never": "-", "if_done": "where the agent was done", "always": "yes"}
+    for (what, fault), row in TABLE.items():
+        then = verify[row.verify] + (", after a person" if row.needs_person else "")
+        finding = "-" if row.finding is None else "yes" if row.finding == row.sentence else row.finding
+        sentence = f"{row.sentence} (a run: {row.of_run})" if row.of_run else row.sentence
+        yield f"{what}, {fault}", f"`{row.outcome}`", then, finding, sentence
+
+
 def _config() -> Iterator[Row]:
     from orchestration.configuration import Config
 
@@ -181,6 +192,7 @@ TABLES = (
     Table("agents.md", "| kind | agent | cost | live | resumes | keeps | how the cost is known |", _agents),
     Table("agents.md", "| name | what | cause | next step |", _failures),
     Table("notices.md", "| type | what happened | `details` |", _notices),
+    Table("endings.md", "| what, by whom | outcome | the next session only verifies | finding | sentence |", _endings),
     Table("reasons.md", "| code | the entry waits for | what to do |", _reasons),
 )
 

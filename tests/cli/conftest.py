@@ -7,15 +7,10 @@ import pytest
 from orchestration.executor import stopping
 from tests.cli import package
 from tests.cli.terminal import URL, Terminal
-from tests.factories import a_token, a_workspace
+from tests.factories import a_token
 from workspaces.models import Workspace
 
 package.importable()
-
-
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace()
 
 
 @pytest.fixture

@@ -20,9 +20,7 @@ def completed(muster: Terminal, typed: str) -> list[tuple[str, str]]:
     return [(value, words) for value, _, words in pairs]
 
 
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace(planner=PLANNER)
+pytestmark = pytest.mark.shop(planner=PLANNER)
 
 
 def test_entries_have_their_titles(muster: Terminal, workspace: Workspace) -> None:

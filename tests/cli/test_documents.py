@@ -10,15 +10,12 @@ from orchestration.models import Question, Run
 from orchestration.sessions.logs import chunks
 from tests.cli import test_runs
 from tests.cli.terminal import URL, Terminal
-from tests.factories import a_session, a_token, a_trigger, a_workspace, an_entry, ended
+from tests.factories import a_session, a_token, a_trigger, an_entry, ended
 from tests.orchestration.approval.asked import asked
 from tests.orchestration.proposals.made import PLANNER, a_running_run
 from workspaces.models import Workspace
 
-
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace(planner=PLANNER)
+pytestmark = pytest.mark.shop(planner=PLANNER)
 
 
 def shape(muster: Terminal, *arguments: str) -> int:

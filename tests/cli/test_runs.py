@@ -13,14 +13,11 @@ from orchestration.proposals.answering.proposed import Answer
 from orchestration.proposals.kinds.schema import AnsweredEntry
 from orchestration.sessions import Ending
 from tests.cli.terminal import Terminal
-from tests.factories import a_worker, a_workspace
+from tests.factories import a_worker
 from tests.orchestration.proposals.made import PLANNER, a_run, states
 from workspaces.models import Workspace
 
-
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace(planner=PLANNER)
+pytestmark = pytest.mark.shop(planner=PLANNER)
 
 
 @pytest.fixture

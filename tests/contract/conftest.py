@@ -4,7 +4,7 @@ import pytest
 
 from orchestration.executor import stopping
 from tests.contract.api import Api
-from tests.factories import a_token, a_workspace
+from tests.factories import a_token
 from workspaces.models import Workspace
 
 
@@ -12,11 +12,6 @@ from workspaces.models import Workspace
 def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker runs here, so that no session that is asked to stop would end."""
     monkeypatch.setattr(stopping, "WAIT_S", 0)
-
-
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace()
 
 
 @pytest.fixture

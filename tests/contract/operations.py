@@ -112,6 +112,11 @@ OPERATIONS = [
 NAMED = {"argvalues": OPERATIONS, "ids": [operation.name for operation in OPERATIONS]}
 
 
+def keys_of(schema: str) -> list[str]:
+    """In their order. A change of them changes cli/openapi.json too."""
+    return list(DOCUMENT["components"]["schemas"][schema]["properties"])
+
+
 def statuses(method: str, path: str) -> set[int] | None:
     """The documented statuses of the operation at this path. None: there is no such operation."""
     for operation in OPERATIONS:

@@ -26,6 +26,7 @@ from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
 from orchestration.sessions.logs import chunks as log_chunks
 from tests.contract.api import Api, invalid, names_of, not_found
+from tests.contract.operations import keys_of
 from tests.dashboard.seeds import gateway
 from tests.factories import (
     ANA,
@@ -48,44 +49,6 @@ from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db
 
-ENTRY_KEYS = [
-    "id",
-    "seq",
-    "type",
-    "content",
-    "spec",
-    "spec_frozen",
-    "status",
-    "reasons",
-    "priority",
-    "depends_on",
-    "parent",
-    "children",
-    "parallelizable",
-    "parallel_group",
-    "budget_usd",
-    "budget_human_locked",
-    "spent_usd",
-    "budget_rounds",
-    "rounds_completed",
-    "score",
-    "branch",
-    "created_by",
-    "assigned_to",
-    "session_ids",
-    "created_at",
-    "updated_at",
-    "group",
-    "requires",
-    "agent",
-    "route",
-    "step",
-    "next_agent",
-    "next_effort",
-    "next_candidates",
-    "source",
-    "version",
-]
 RFC_3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -239,7 +202,7 @@ def test_entries_are_added_with_refs_and_returned_with_every_key(shop: Api) -> N
     first = {"ref": "a", "content": "First\nmore", "spec": spec, "priority": "high", "budget_usd": 2.5, "budget_rounds": 3}
     status, body = shop.post("/todo/entries", {"entries": [first, {"content": "Second", "depends_on": ["a"]}]})
     first, second = body["entries"]
-    assert status == 201 and list(first) == ENTRY_KEYS == list(second)
+    assert status == 201 and keys_of("EntryOut") == list(first) == list(second)
     assert (first["seq"], first["priority"], first["budget_usd"], first["budget_rounds"]) == (1, "high", 2.5, 3)
     assert (first["spec"], first["spec_frozen"], first["status"], first["children"]) == (spec, False, "pending", [])
     assert second["depends_on"] == [first["id"]] and "dependencies_pending" in [reason["code"] for reason in second["reasons"]]
@@ -393,34 +356,7 @@ def test_a_session_shows_its_state_and_cost(workspace: Workspace, shop: Api) -> 
     session = a_session(an_entry(workspace))
     the_agents(session).post(f"/executor/sessions/{session.pk}/usage", {"id": "1", "cost_usd": 0.25, "input_tokens": 10})
     body = shop.get(f"/executor/sessions/{session.pk}").json
-    assert list(body) == [
-        "id",
-        "entry_id",
-        "attempt",
-        "candidate",
-        "phase",
-        "status",
-        "round",
-        "agent",
-        "model",
-        "choice",
-        "host",
-        "claimed_at",
-        "started_at",
-        "ended_at",
-        "exit_code",
-        "stop_reason",
-        "progress",
-        "failure",
-        "waiting_for",
-        "waiting_until",
-        "unpriced_model",
-        "meter",
-        "cost_note",
-        "anomaly",
-        "cost",
-        "tokens",
-    ]
+    assert list(body) == keys_of("SessionOut")
     assert (body["id"], body["entry_id"], body["attempt"], body["round"]) == (session.pk, session.entry_id, 1, 1)
     assert (body["phase"], body["status"], body["ended_at"]) == ("implementation", "running", None)
     assert body["choice"] is None
@@ -506,27 +442,7 @@ def test_rounds_show_cost_score_and_findings(workspace: Workspace, shop: Api) ->
         ended(session, score=score)
     url = f"/todo/entries/{entry.pk}/rounds"
     first, second = shop.get(url).json["rounds"]
-    assert list(first) == [
-        "number",
-        "session_id",
-        "cost_usd",
-        "score",
-        "improvement_score",
-        "base_score",
-        "verdict",
-        "is_unproven",
-        "ended_early",
-        "summary",
-        "findings",
-        "checks",
-        "review",
-        "commit",
-        "diffstat",
-        "prompt",
-        "candidates",
-        "started_at",
-        "ended_at",
-    ]
+    assert list(first) == keys_of("RoundOut")
     assert [(r["number"], r["cost_usd"], r["score"], r["improvement_score"], r["verdict"]) for r in (first, second)] == [
         (1, 0.1, 0.4, 0.4, "failed"),
         (2, 0.1, 0.7, 0.3, "failed"),
@@ -643,24 +559,7 @@ def test_the_ledger_is_paged_newest_first(workspace: Workspace, shop: Api) -> No
     remaining = shop.get(f"/budget/ledger?limit=3&cursor={first['next_cursor']}").json
     rows = first["entries"] + remaining["entries"]
     assert [row["amount_usd"] for row in rows] == [0.05, 0.04, 0.03, 0.02, 0.01] and remaining["next_cursor"] is None
-    assert list(rows[0]) == [
-        "id",
-        "at",
-        "category",
-        "entry_id",
-        "session_id",
-        "round",
-        "amount_usd",
-        "price_source",
-        "model",
-        "input_tokens",
-        "output_tokens",
-        "cache_read_tokens",
-        "cache_write_tokens",
-        "cache_write_1h_tokens",
-        "actor",
-        "reason",
-    ]
+    assert list(rows[0]) == keys_of("LedgerOut")
     assert (rows[0]["category"], rows[0]["entry_id"], rows[0]["round"], rows[0]["actor"]) == ("entry", entry.pk, 1, "agent")
     assert RFC_3339_UTC.fullmatch(rows[0]["at"])
 

@@ -6,14 +6,12 @@ from orchestration.models import Entry, Run
 from tests.contract.api import Api, names_of
 from tests.factories import a_token, a_workspace
 from tests.orchestration.proposals.made import PLANNER
-from workspaces.models import Event, Workspace
+from workspaces.models import Event
 
 ENTRY = {"entries": [{"content": "Speak ISO"}]}
 
 
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace(planner=PLANNER, expander=PLANNER)
+pytestmark = pytest.mark.shop(planner=PLANNER, expander=PLANNER)
 
 
 def test_entries_are_added_once_for_a_key(shop: Api) -> None:

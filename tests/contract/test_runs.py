@@ -11,10 +11,7 @@ from tests.factories import ANA, a_token, a_workspace, an_entry, some_entries
 from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run
 from workspaces.models import Workspace
 
-
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace(planner=PLANNER, orchestrator=ORCHESTRATOR)
+pytestmark = pytest.mark.shop(planner=PLANNER, orchestrator=ORCHESTRATOR)
 
 
 def numbers(response: Any, part: str = "proposals") -> list[tuple[int, str]]:

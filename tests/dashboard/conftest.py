@@ -36,6 +36,13 @@ def ana(db: None, client: Client) -> Client:
     return client
 
 
+@pytest.fixture
+def own(request: pytest.FixtureRequest) -> Workspace:
+    """The workspace that the test asks for: `shop`, else `workspace`."""
+    workspace: Workspace = request.getfixturevalue("shop" if "shop" in request.fixturenames else "workspace")
+    return workspace
+
+
 def client_of(name: str, role: str, workspace: Workspace) -> Client:
     client = Client()
     client.force_login(seed.user(name, role=role, workspace=workspace))
@@ -43,18 +50,18 @@ def client_of(name: str, role: str, workspace: Workspace) -> Client:
 
 
 @pytest.fixture
-def vera(workspace: Workspace) -> Client:
-    return client_of("vera", "viewer", workspace)
+def vera(own: Workspace) -> Client:
+    return client_of("vera", "viewer", own)
 
 
 @pytest.fixture
-def otto(workspace: Workspace) -> Client:
-    return client_of("otto", "operator", workspace)
+def otto(own: Workspace) -> Client:
+    return client_of("otto", "operator", own)
 
 
 @pytest.fixture
-def bea(workspace: Workspace) -> Client:
-    return client_of("bea", "budget", workspace)
+def bea(own: Workspace) -> Client:
+    return client_of("bea", "budget", own)
 
 
 @pytest.fixture

@@ -9,16 +9,11 @@ from budget.models import BudgetChange, Hold, LedgerEntry
 from orchestration import sessions
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
-from tests.factories import ANA, a_session, a_workspace, an_entry, ended, project
+from tests.factories import ANA, a_session, an_entry, ended, project
 from tests.races.crowd import at_once
 from workspaces.models import Event, Workspace
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace(cap="20", round_ceiling_usd=5)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.shop(cap="20", round_ceiling_usd=5)]
 
 
 def spend(session: Session, key: str, amount: str) -> bool:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils.timezone import now
 
 from tests.contract.api import Api
-from tests.factories import a_token, a_workspace
+from tests.factories import a_token
 from workspaces.models import ApiToken, DeviceLogin, Event, FailedLogin, Membership, Role, Workspace
 from workspaces.people import devices
 from workspaces.people.device_endpoints import GRANT
@@ -41,11 +41,6 @@ def ask(begun: dict[str, Any]) -> dict[str, Any]:
     answer = post("token", f"grant_type={GRANT}&client_id=muster-cli&device_code={begun['device_code']}")
     assert answer.status_code == (200 if "access_token" in answer.json() else 400) and answer["Cache-Control"] == "no-store"
     return answer.json()
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
 
 
 def person(name: str, workspace: Workspace) -> Client:

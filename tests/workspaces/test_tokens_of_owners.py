@@ -20,11 +20,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(name="Shop")
-
-
-@pytest.fixture
 def bea(shop: Workspace) -> User:
     """An operator of the shop."""
     bea = User.objects.create_user("bea")

@@ -20,11 +20,6 @@ OF_NO_ONE = charges.Report(Category.ORCHESTRATOR, usd("0.5"), Tokens(""))
 
 
 @pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
-@pytest.fixture
 def account(shop: Workspace) -> Account:
     return an_entry(shop, budget="5").account
 

@@ -11,16 +11,11 @@ from budget.amounts import usd
 from budget.ledger import corrections
 from budget.limits import caps
 from budget.models import Account, Hold, LedgerEntry, RoundSpend
-from tests.factories import ANA, a_charge, a_workspace, an_entry, project
+from tests.factories import ANA, a_charge, an_entry, project
 from workspaces.errors import Invalid
 from workspaces.models import Event, Workspace
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace(cap="10")
+pytestmark = [pytest.mark.django_db, pytest.mark.shop(cap="10")]
 
 
 def spent(shop: Workspace, amount: str, category: str = "entry") -> LedgerEntry:

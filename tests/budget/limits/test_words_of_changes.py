@@ -25,11 +25,6 @@ BEA = Caller("bea")
 AT = datetime(2026, 8, 4, 20, tzinfo=UTC)
 
 
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
 @pytest.mark.parametrize(
     ("zone", "at"),
     [("UTC", "4 Aug 20:00 UTC"), ("Asia/Kathmandu", "5 Aug 01:45 UTC+05:45"), ("Pacific/Honolulu", "4 Aug 10:00 HST")],

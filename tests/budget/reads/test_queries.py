@@ -23,11 +23,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
-@pytest.fixture
 def other() -> Workspace:
     return a_workspace(name="Other")
 

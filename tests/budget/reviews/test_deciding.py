@@ -31,11 +31,6 @@ def person(name: str) -> Caller:
 
 
 @pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
-
-
-@pytest.fixture
 def ana(db: None) -> Caller:
     return person("ana")
 

@@ -23,11 +23,6 @@ BUDGET, CAP, TOTAL = Proposal.Field.BUDGET, Proposal.Field.CAP, Proposal.Field.T
 BEA = Caller("bea")
 
 
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
 def lines_of(verb: str) -> list[tuple[str, str, str, dict[str, Any]]]:
     return list(Event.objects.filter(verb=verb).order_by("id").values_list("object_id", "actor", "reason", "data"))
 

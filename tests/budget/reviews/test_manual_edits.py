@@ -7,15 +7,10 @@ from budget.amounts import usd
 from budget.models import Proposal, Review
 from budget.reviews import drafting
 from budget.reviews.drafting import Wish
-from tests.factories import ANA, a_review, a_workspace
+from tests.factories import ANA, a_review
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
 
 
 def test_a_proposal_does_not_leave_a_review_that_is_being_decided(shop: Workspace) -> None:

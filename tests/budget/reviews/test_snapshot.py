@@ -20,12 +20,9 @@ from tests.races.crowd import at_once
 from workspaces.errors import NotFound
 from workspaces.models import Event, Workspace
 
+pytestmark = pytest.mark.shop(cap="80")
+
 __all__ = ["transactional_db"]
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(cap="80")
 
 
 def test_it_is_the_budget_as_of_a_ledger_row(shop: Workspace) -> None:

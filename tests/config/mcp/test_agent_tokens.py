@@ -12,18 +12,13 @@ from orchestration.configuration import secrets
 from orchestration.edge import agent_requests
 from orchestration.models import Entry, Question, Session
 from tests.config.mcp.clients import PING, connected, listed, posted, run, used
-from tests.factories import ANA, a_session, a_token, a_workspace, an_entry, ended
+from tests.factories import ANA, a_session, a_token, an_entry, ended
 from workspaces.models import Event, Workspace
 from workspaces.people import tokens
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ASKED = {"text": "Which file?", "key": "k"}
-
-
-@pytest.fixture
-def workspace(transactional_db: None) -> Workspace:
-    return a_workspace()
 
 
 @pytest.fixture

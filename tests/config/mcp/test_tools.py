@@ -17,7 +17,7 @@ from tests.orchestration.proposals.made import PLANNER
 from workspaces.models import Event, Membership, Workspace
 from workspaces.people import tokens
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.shop(planner=PLANNER)]
 
 READS = {"list_workspaces", "list_entries", "read_entry", "read_log", "read_diff", "read_budget", "read_status"} | {
     "list_runs",
@@ -25,11 +25,6 @@ READS = {"list_workspaces", "list_entries", "read_entry", "read_log", "read_diff
     "list_questions",
 }
 WRITES = {"add_entries", "plan_goal", "expand_entry", "comment", "answer_question", "run_executor", "stop_entry", "approve"}
-
-
-@pytest.fixture
-def workspace(transactional_db: None) -> Workspace:
-    return a_workspace(planner=PLANNER)
 
 
 @pytest.fixture

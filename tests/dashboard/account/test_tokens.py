@@ -8,7 +8,6 @@ from django.test import Client
 from django.utils.timezone import now
 
 from dashboard.account import tokens as token_page
-from tests.dashboard.conftest import client_of
 from tests.dashboard.seeds import entries as seed
 from tests.factories import a_workspace
 from workspaces.models import ApiToken, Event, Workspace
@@ -26,11 +25,6 @@ def shop() -> Workspace:
     shop = a_workspace(name="Shop")
     seed.user("eve", role="admin", workspace=shop)
     return shop
-
-
-@pytest.fixture
-def otto(shop: Workspace) -> Client:
-    return client_of("otto", "operator", shop)
 
 
 def a_token(name: str, owner: str, workspace: Workspace | None, role: str = "viewer", **more: Any) -> ApiToken:

@@ -14,15 +14,12 @@ from orchestration.approval import comments, deciding
 from orchestration.models import Entry, Executor, Landing, Round, Session, TreeVerdict
 from tests.dashboard.conftest import client_of
 from tests.dashboard.page_requests import page_request
-from tests.factories import a_workspace, an_entry
+from tests.factories import an_entry
 from workspaces.models import Role, Workspace
 
+pytestmark = pytest.mark.shop(max_workers=9)
+
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
 
 
 def waiting(entry: Entry, state: str = "waiting", **more: Any) -> Landing:

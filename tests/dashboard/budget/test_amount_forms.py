@@ -12,7 +12,6 @@ from budget.models import Account, BudgetChange, Hold, Project
 from dashboard.budget import edits
 from orchestration.models import Entry
 from tests.dashboard.budget.sent import question, result
-from tests.dashboard.conftest import client_of
 from tests.factories import ANA, CLOSED, a_charge, a_workspace, an_entry, project
 from workspaces.models import Workspace
 
@@ -27,11 +26,6 @@ def shop() -> Workspace:
     a_charge(entry, "2")
     Hold.objects.create(project=project(shop), account=entry.account, session_ref="s", amount=usd(1))
     return shop
-
-
-@pytest.fixture
-def bea(shop: Workspace) -> Client:
-    return client_of("bea", "budget", shop)
 
 
 def send(client: Client, name: str, *args: str, **form: str) -> Any:
@@ -167,7 +161,10 @@ def test_an_entrys_budget_that_changed_meanwhile_is_asked_with_what_it_is_now(be
     assert (conflict["title"], conflict["button"]) == ("Overwrite the budget of #1", "Set it from $6.00 to 9 USD")
     assert conflict["action"] == reverse("entry-budget", args=[shop.pk, entry.pk])
     assert conflict["fields"] == {"amount": "9", "reason": "mine", "seen": usd(6)}
+    assert conflict["sentence"].startswith("ana changed it from $4.00 to $6.00 at ")
     assert Account.objects.get(pk=entry.pk).budget == usd(6)
+    send(bea, "entry-budget", shop.pk, entry.pk, **conflict["fields"])
+    assert Account.objects.get(pk=entry.pk).budget == usd(9)
 
 
 def test_a_lock_is_what_was_asked_for_however_often_it_is_sent(bea: Client, shop: Workspace) -> None:
@@ -184,9 +181,9 @@ def test_a_lock_is_what_was_asked_for_however_often_it_is_sent(bea: Client, shop
     assert list(rows) == [(1, "bea", "mine"), (0, "bea", "done")]
     caps.toggle_lock(entry.account, by=ANA)
     for reason in ("", " "):
-        bea.post(
-            reverse("entry-lock", args=[shop.pk, entry.pk]), {"locked": "0", "reason": reason}, headers={"HX-Request": "true"}
-        )
+        address = reverse("entry-lock", args=[shop.pk, entry.pk])
+        response = bea.post(address, {"locked": "0", "reason": reason}, headers={"HX-Request": "true"})
+        assert response.status_code == 422 and "Enter a reason" in response.content.decode()
         assert Account.objects.get(pk=entry.pk).human_locked
 
 

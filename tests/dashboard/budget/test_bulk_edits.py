@@ -10,7 +10,6 @@ from budget.models import Account, BudgetChange
 from dashboard.budget import bulk_edit
 from orchestration.models import Entry
 from tests.dashboard.budget.sent import question, result
-from tests.dashboard.conftest import client_of
 from tests.factories import ANA, a_workspace, an_entry, project
 from workspaces.models import Workspace
 
@@ -21,11 +20,6 @@ pytestmark = pytest.mark.django_db
 def shop() -> Workspace:
     """A plan of $10 with a cap of $20."""
     return a_workspace(cap="20", budget="10")
-
-
-@pytest.fixture
-def bea(shop: Workspace) -> Client:
-    return client_of("bea", "budget", shop)
 
 
 @pytest.fixture

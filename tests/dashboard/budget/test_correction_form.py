@@ -9,7 +9,7 @@ from django.urls import reverse
 from budget.amounts import usd
 from budget.models import LedgerEntry
 from tests.dashboard.budget.sent import question, result
-from tests.dashboard.conftest import client_of
+from tests.dashboard.overview.test_page import text_of
 from tests.factories import a_charge, a_workspace, an_entry
 from workspaces.models import Workspace
 
@@ -24,11 +24,6 @@ def shop() -> Workspace:
     for entry in (an_entry(shop, budget="4"), an_entry(shop, budget="4")):
         a_charge(entry, "2")
     return shop
-
-
-@pytest.fixture
-def bea(shop: Workspace) -> Client:
-    return client_of("bea", "budget", shop)
 
 
 @pytest.fixture
@@ -48,6 +43,7 @@ def test_the_preview_names_each_amount_that_moves_and_the_correction_is_booked_o
     bea: Client, shop: Workspace, rows: list[LedgerEntry], direction: str, shown: str, after: list[str]
 ) -> None:
     form = BACK | {"direction": direction}
+    assert "The ledger is never edited" in text_of(bea, reverse("ledger-correct", args=[shop.pk, rows[0].pk]))
     asked = send(bea, shop, rows[0], **form)
     names = ("This row", "Spent in the project", "Left under the cap", "Spent on the entry", "Left of its budget")
     before = ("$2.00", "$4.00", "$16.00", "$2.00", "$2.00")

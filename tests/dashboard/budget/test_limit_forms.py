@@ -22,15 +22,6 @@ def test_a_limit_is_set_with_who_and_why(bea: Client, day: Workspace) -> None:
     assert "<strong>Interceptor per day (UTC)</strong> $900.00" in seen and "When reached: Reviews get no money" in seen
 
 
-def test_a_limit_below_what_is_spent_today_asks_first(bea: Client, day: Workspace) -> None:
-    form = {"limit": "total.day", "amount": "0.01"}
-    confirmation = in_line(bea.post(at(day, "limits/"), form, headers=HTMX).content.decode())
-    assert "is spent today already, so the limit is reached at once. No new session is admitted" in confirmation
-    assert not Limit.objects.exists()
-    assert confirmed(bea, at(day, "limits/"), **form).status_code == 303
-    assert Limit.objects.get().amount == usd("0.01")
-
-
 def test_a_limit_that_is_reached_stands_in_the_first_lines(bea: Client, day: Workspace) -> None:
     confirmed(bea, at(day, "limits/"), limit="total.day", amount="0.01")
     seen = text_of(bea, at(day), fragment="summary")

@@ -10,7 +10,6 @@ from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Hold, Limit
 from tests.dashboard.budget.sent import question, result
-from tests.dashboard.conftest import client_of
 from tests.dashboard.seeds import entries as seed
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
 from workspaces import people
@@ -27,11 +26,6 @@ def shop() -> Workspace:
     a_charge(entry, "2")
     Hold.objects.create(project=project(shop), account=entry.account, session_ref="s", amount=usd(1))
     return shop
-
-
-@pytest.fixture
-def bea(shop: Workspace) -> Client:
-    return client_of("bea", "budget", shop)
 
 
 def send(client: Client, shop: Workspace, **form: str) -> Any:

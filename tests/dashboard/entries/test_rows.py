@@ -10,16 +10,13 @@ from orchestration.backlog import dependencies, entry_actions, splitting
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, Executor, FileLock, Landing, Session
 from tests.dashboard.page_requests import page_request
-from tests.factories import ANA, CLOSED, a_charge, a_session, a_worker, a_workspace, an_entry, ended, some_entries
+from tests.factories import ANA, CLOSED, a_charge, a_session, a_worker, an_entry, ended, some_entries
 from workspaces.models import Workspace
+
+pytestmark = pytest.mark.shop(max_workers=9)
 
 HOUR = timedelta(hours=1)
 EARLY = datetime(2026, 8, 4, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
 
 
 def row(entry: Entry, **options: Any) -> dict[str, Any]:

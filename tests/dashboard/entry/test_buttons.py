@@ -64,6 +64,7 @@ def test_each_state_offers_what_it_allows(shop: Workspace, fields: dict[str, Any
         ({"has_rounds": True}, True),
         ({"has_rounds": True, **CLOSED}, True),
         ({"has_rounds": True, **blocked("human_hold")}, True),
+        ({"has_rounds": True, **blocked("unproven", "pending")}, True),
         ({"has_rounds": True, "is_container": True}, False),
     ],
 )
@@ -85,6 +86,7 @@ def test_an_entry_at_work_is_not_verified_again(shop: Workspace) -> None:
         (blocked("no_improvement"), True),
         (blocked("rounds_exhausted", "failed"), True),
         (blocked("human_hold"), False),
+        (blocked("merge_conflict", "failed"), False),
         ({"reason_code": "no_improvement"}, False),
     ],
 )
@@ -106,7 +108,11 @@ def test_ci_of_the_newest_pull_request_is_summed_up_where_work_lands_so(ana: Cli
             forge_id=f"{number}", url=f"https://x/{number}", checks=checks,
         )  # fmt: skip
     html = seen(ana, entry)
-    assert "2 passed, 1 pending, 1 neutral" in html and "https://x/2" in html and "1 failed" not in html
+    assert "2 passed, 1 pending, 1 neutral" in html and html.count('href="https://x/2"') == 2 and "1 failed" not in html
+    assert "View pull request" in html and "Waiting" in html
+    PullRequest.objects.filter(number=2).update(url="")
+    assert "View pull request" not in seen(ana, entry)
+    PullRequest.objects.filter(number=2).update(url="https://x/2")
     Executor.objects.update(config={})
     assert "https://x/2" not in seen(ana, entry)
 

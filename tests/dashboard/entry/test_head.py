@@ -12,19 +12,15 @@ from dashboard.entry import done_text, preflight, round_detail, status, views
 from orchestration.backlog import splitting
 from orchestration.backlog.entries import Draft
 from orchestration.executor import control
-from orchestration.models import Entry, Executor, PullRequest, Round, Session
+from orchestration.models import Entry, Round, Session
 from tests.dashboard.conftest import client_of
 from tests.dashboard.page_requests import page_request
-from tests.factories import ANA, CLOSED, a_session, a_worker, a_workspace, an_entry, ended
-from workspaces.errors import NotFound
+from tests.factories import ANA, CLOSED, a_session, a_worker, an_entry, ended
 from workspaces.models import Event, Role, Workspace
 
+pytestmark = pytest.mark.shop(max_workers=9)
+
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
 
 
 def set_(entry: Entry, **fields: Any) -> Entry:
@@ -63,13 +59,6 @@ def test_an_entry_comes_with_the_number_of_its_own_rounds_and_its_session_at_wor
     assert loaded(entry).changed and not loaded(neighbour).changed
 
 
-def test_an_entry_of_another_workspace_and_one_that_is_gone_are_not_there(shop: Workspace) -> None:
-    theirs, gone = an_entry(a_workspace(name="Other")), set_(an_entry(shop), deleted_at=now())
-    for name in (theirs.pk, gone.pk, "entry_x", ""):
-        with pytest.raises(NotFound):
-            views._load(page_request(shop), name)
-
-
 def test_a_split_entry_has_the_money_of_its_children(shop: Workspace) -> None:
     whole = an_entry(shop, budget="9")
     first, _ = splitting.split(whole, [Draft("One"), Draft("Two")], by=ANA)
@@ -78,28 +67,6 @@ def test_a_split_entry_has_the_money_of_its_children(shop: Workspace) -> None:
 
 
 # What the head offers
-
-
-@pytest.mark.parametrize(
-    ("fields", "dispatch", "split", "reverify"),
-    [
-        ({}, True, False, False),
-        ({"has_rounds": True}, True, False, True),
-        ({"status": "in_progress", "has_rounds": True, "reason_code": "no_improvement"}, False, False, False),
-        ({"has_rounds": True, **CLOSED}, False, False, True),
-        ({"status": "blocked", "reason_code": "no_improvement"}, True, True, False),
-        ({"status": "failed", "reason_code": "rounds_exhausted"}, True, True, False),
-        ({"status": "failed", "reason_code": "merge_conflict"}, True, False, False),
-        ({"reason_code": "waiting_for_merge", "has_rounds": True}, False, False, True),
-        ({"reason_code": "unproven", "has_rounds": True}, False, False, True),
-        ({"is_container": True, "has_rounds": True}, False, False, False),
-    ],
-)
-def test_the_head_offers_what_the_state_allows(
-    shop: Workspace, fields: dict[str, Any], dispatch: bool, split: bool, reverify: bool
-) -> None:
-    seen = head(set_(an_entry(shop), **fields))
-    assert (seen["may_dispatch"], seen["offers_split"], seen["can_reverify"]) == (dispatch, split, reverify)
 
 
 @pytest.mark.parametrize(
@@ -130,24 +97,6 @@ def test_a_question_is_answered_by_those_who_operate(shop: Workspace) -> None:
     session.questions.create(workspace=shop, entry=entry, name="1", text="Which?")
     assert head(entry, Role.OPERATOR)["fix"] == ("Answer", f"/w/{shop.pk}/backlog/{entry.pk}/?tab=talk")
     assert head(entry, Role.VIEWER)["fix"] is None
-
-
-def test_the_newest_pull_request_is_named_where_work_lands_by_them(shop: Workspace) -> None:
-    entry = set_(an_entry(shop), reason_code="waiting_for_merge")
-    outcomes = ("neutral", "failed", "passed", "pending", "passed")
-    for number, url, state in ((1, "https://x/1", "closed"), (2, "", "open")):
-        PullRequest.objects.create(
-            workspace=shop, entry=entry, branch="b", base="main", head="c" * 40, state=state, number=number, forge_id=f"{number}", url=url,
-            checks=[{"kind": "ci", "name": f"c{n}", "outcome": outcome, "url": ""} for n, outcome in enumerate(outcomes[: 5 * number - 5])],
-        )  # fmt: skip
-    assert (head(entry)["pull_request"], head(entry)["fix"]) == (None, None)
-    Executor.objects.filter(pk=shop.pk).update(
-        config={"land_by": "pull_request", "forge": {"kind": "github", "repository": "team/shop"}}
-    )
-    seen = head(entry)
-    assert (seen["pull_request"].number, seen["ci"], seen["fix"]) == (2, "2 passed, 1 failed, 1 pending, 1 neutral", None)
-    PullRequest.objects.filter(number=2).update(url="https://x/2")
-    assert head(entry)["fix"] == ("View pull request", "https://x/2")
 
 
 def test_an_entry_that_is_done_has_how_in_a_sentence() -> None:

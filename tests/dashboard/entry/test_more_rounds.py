@@ -22,11 +22,6 @@ def workspace(db: None) -> Workspace:
 
 
 @pytest.fixture
-def otto(workspace: Workspace) -> Client:
-    return client_of("otto", "operator", workspace)
-
-
-@pytest.fixture
 def spent(workspace: Workspace) -> list[Entry]:
     entries = [an_entry(workspace) for _ in range(3)]
     Entry.objects.filter(pk__in=[entry.pk for entry in entries]).update(**OUT)

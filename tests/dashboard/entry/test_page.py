@@ -13,7 +13,7 @@ from orchestration.backlog import entries, entry_actions
 from orchestration.dialogue import questions
 from orchestration.edge import queries
 from orchestration.executor import control, explain
-from orchestration.models import Entry, Executor, FileLock, PullRequest, Question, Round, Session
+from orchestration.models import Entry, FileLock, Question, Round, Session
 from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.shared.test_forms import HTMX, entry
@@ -301,26 +301,3 @@ def test_a_message_goes_to_a_session_at_work(otto: Client, vera: Client, workspa
     assert "Hurry." in text_of(vera, at(session.entry), tab="talk")
     Session.objects.filter(pk=session.pk).update(status="ended", ended_by_version="0.2.0", outcome="stopped")
     assert otto.post(f"{address}message/", {"text": "Hurry."}, headers=HTMX).status_code == 409
-
-
-def test_an_entry_leads_to_its_pull_request_with_the_results_of_ci(ana: Client, workspace: Workspace) -> None:
-    target = entry(workspace, 5)
-    Entry.objects.filter(pk=target.pk).update(reason_code="waiting_for_merge", reason_message="Waiting for a person to merge it")
-    forge = {"forge": {"kind": "github", "repository": "team/shop"}}
-    Executor.objects.filter(pk=workspace.pk).update(config=Executor.objects.get(pk=workspace.pk).config | forge)
-    checks = [{"kind": "ci", "name": name, "outcome": outcome, "url": ""} for name, outcome in (("a", "passed"), ("b", "failed"))]
-    PullRequest.objects.create(
-        workspace=workspace,
-        entry=target,
-        branch="b",
-        base="main",
-        head="1" * 40,
-        checks=checks,
-        state="open",
-        number=7,
-        forge_id="7",
-        url="https://git.example.com/7",
-    )
-    page = ana.get(at(target)).content.decode()
-    assert page.count('href="https://git.example.com/7"') == 2 and "CI: 1 passed, 1 failed" in page
-    assert "Waiting for a person to merge it" in page and "View pull request" in page

@@ -14,13 +14,10 @@ from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, FileLock, Round, Session
 from tests.dashboard.conftest import client_of
 from tests.dashboard.page_text import items, rows, words
-from tests.factories import ANA, CLOSED, a_charge, a_session, a_workspace, an_entry
+from tests.factories import ANA, CLOSED, a_charge, a_session, an_entry
 from workspaces.models import Workspace
 
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
+pytestmark = pytest.mark.shop(max_workers=9)
 
 
 def at(entry: Entry, tab: str = "") -> str:

@@ -21,10 +21,7 @@ from tests.dashboard.page_requests import page_request
 from tests.factories import ANA, CLOSED, a_workspace, an_entry
 from workspaces.models import Event, Role, Workspace
 
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
+pytestmark = pytest.mark.shop(max_workers=9)
 
 
 @pytest.fixture

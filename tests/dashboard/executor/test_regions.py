@@ -18,12 +18,9 @@ from tests.dashboard.page_requests import page_request
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, an_open_breaker
 from workspaces.models import Event, Workspace
 
+pytestmark = pytest.mark.shop(max_workers=9)
+
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
 
 
 def seen_ago(worker: Worker, leases: float) -> Worker:

@@ -10,7 +10,7 @@ from workspaces import access
 from workspaces.access import GRANTS, Need
 from workspaces.models import Membership, Role, Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.shop(max_workers=9)]
 OPERATE = {
     "New entry",
     "Stop all…",
@@ -20,11 +20,6 @@ OPERATE = {
     "Check the integration branch now",
 }
 MONEY = {"Change the cap…", "New budget review"}
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace(max_workers=9)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,7 @@ from orchestration.models import Entry, Session
 from tests.factories import a_session, a_workspace, an_entry, ended
 from workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace(max_workers=8)
+pytestmark = [pytest.mark.django_db, pytest.mark.shop(max_workers=8)]
 
 
 @pytest.fixture

@@ -168,23 +168,6 @@ def test_a_long_queue_shows_its_first_eight_until_a_person_wants_all(ana: Client
     assert "?queue=all" in text_of(ana, "/") and "Show fewer" in text_of(ana, "/", queue="all")
 
 
-def test_within_an_urgency_the_newest_comes_first(ana: Client, workspace: Workspace) -> None:
-    first, second = Entry.objects.filter(workspace=workspace, status="pending").order_by("seq")[:2]
-    for entry, hours, code in ((first, 5, "no_change"), (second, 1, "no_improvement")):
-        stuck = {"status": "failed", "reason_code": code, "reason_at": now() - timedelta(hours=hours)}
-        Entry.objects.filter(pk=entry.pk).update(**stuck)
-    named = [key.split(":")[1] for key in keys(ana) if key.startswith("entry:")]
-    assert named.index(second.pk) < named.index(first.pk)
-
-
-def test_what_is_put_aside_is_not_counted_as_left_out(ana: Client, workspace: Workspace) -> None:
-    ask(workspace, 20)
-    before = ana.get("/").context["left_out"]
-    assert act(ana, keys(ana)[0], "hour") == 303
-    after = ana.get("/").context
-    assert (after["left_out"], after["waiting"] - 8, after["aside"]) == (before - 1, before - 1, 1)
-
-
 def out_of_rounds(workspace: Workspace) -> list[Entry]:
     """All its entries that are not at work or done."""
     entries = Entry.objects.filter(workspace=workspace).exclude(status__in=["in_progress", "done"])

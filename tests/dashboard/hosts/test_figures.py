@@ -71,11 +71,6 @@ def test_what_it_has_not_shown_yet_adds_up_and_lasts_until_the_latest() -> None:
     assert (host.awaited, host.unread, host.awaits_until) == (9, 3, at + timedelta(hours=1))
 
 
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
-
-
 def test_what_a_host_has_not_shown_yet_is_of_this_workspace_alone(shop: Workspace, settings: Any, tmp_path: Any) -> None:
     settings.DATA_DIR = tmp_path
     other = a_workspace(name="Other")

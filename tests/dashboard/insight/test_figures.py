@@ -16,7 +16,7 @@ from dashboard.shared.lists import span
 from orchestration.models import Entry, Round, Session
 from orchestration.sessions import metering
 from orchestration.sessions.metering import Usage
-from tests.factories import CLOSED, a_session, a_workspace, an_entry, ended, project
+from tests.factories import CLOSED, a_session, an_entry, ended, project
 from workspaces.models import Workspace
 from workspaces.values import ids
 
@@ -30,11 +30,6 @@ FAILED = {
     "done_commit": "",
     "done_round": None,
 }
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
 
 
 def worked(

@@ -18,7 +18,6 @@ from budget.models import LedgerEntry
 from dashboard.insight import days, reading, views
 from dashboard.insight.bars import Bar
 from dashboard.insight.figures import BY_NAME, METRICS, Figures, Row, Waits, ordered, share
-from dashboard.shared.lists import span
 from dashboard.shared.lists.span import Span
 from orchestration.models import Entry, Round, Session
 from tests.dashboard.page_requests import page_request
@@ -69,12 +68,6 @@ def test_a_day_is_drawn_with_its_waste_at_the_bottom_and_the_rest_above_it() -> 
     readings = re.findall(r'data-readings="([^"]+)"', svg)[0].split("|")
     assert readings == ["Mon 3 Aug;Spent $4.00;Wasted $1.00;Landed 2", "Tue 4 Aug;Spent $2.00;Wasted $0.00;Landed 0"]
     assert "1 day with rounds" in str(days.draw([last], UTC))
-
-
-def test_of_many_days_as_many_are_labelled_as_there_is_room_for_and_always_the_last() -> None:
-    month = [(date(2026, 8, number), Figures(cost=usd(1))) for number in range(1, 31)]
-    labels = re.findall(r">(\d+ Aug)<", str(days.draw(month, UTC)))
-    assert labels[0] == "30 Aug" and 10 <= len(labels) <= 14
 
 
 # Figures
@@ -131,11 +124,6 @@ def test_rows_of_equal_value_are_by_name() -> None:
 
 
 # Rows of the database
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
 
 
 def ended(shop: Workspace, at: datetime, *, cost: int = 1, model: str = "m", attempt: int = 1, status: str = "ended") -> Entry:
@@ -291,28 +279,6 @@ def test_a_line_of_the_csv_has_raw_figures_in_the_order_of_its_head() -> None:
 
 
 # The range
-
-
-@pytest.mark.parametrize(
-    ("query", "name", "hours"),
-    [
-        ({}, "24h", 24),
-        ({"range": "7d"}, "7d", 168),
-        ({"range": "9d"}, "24h", 24),
-        ({"from": "2026-08-04T09:00Z", "to": "2026-08-04T10:00Z"}, "", 1),
-        ({"from": "2026-08-04T10:59Z", "to": "2026-08-04T11:00Z"}, "", 1 / 60),
-        ({"from": "2026-08-04T11:00Z", "to": "2026-08-04T11:00Z"}, "24h", 24),
-        ({"from": "2026-08-04T11:00Z", "to": "2026-08-04T15:00Z"}, "", 1),
-        ({"from": "2026-08-04T12:00Z", "to": "2026-08-04T15:00Z"}, "24h", 24),
-        ({"from": "2026-08-04T09:00Z"}, "24h", 24),
-    ],
-)
-def test_a_range_is_usual_or_zoomed_and_never_after_now(query: dict[str, str], name: str, hours: float) -> None:
-    shown = span.read(query, NOW)
-    assert shown.since is not None and (shown.name, shown.until - shown.since) == (name, timedelta(hours=hours))
-    assert shown.until <= NOW and shown.before == shown.since - timedelta(hours=hours) and shown.is_zoomed is (name == "")
-    everything = span.read({"range": "all"}, NOW)
-    assert (everything.since, everything.before, everything.words(UTC)) == (None, None, "since the beginning")
 
 
 # Days

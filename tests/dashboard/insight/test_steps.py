@@ -10,13 +10,7 @@ from dashboard.insight.figures import BY_NAME, Figures
 from dashboard.shared.lists import span
 from orchestration.models import Entry, Session
 from tests.dashboard.insight.test_figures import rows, worked
-from tests.factories import a_workspace
 from workspaces.models import Workspace
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
 
 
 def a_round(

@@ -13,12 +13,9 @@ from tests.dashboard.page_requests import page_request
 from tests.factories import a_workspace, an_entry
 from workspaces.models import Workspace
 
+pytestmark = pytest.mark.shop(max_workers=9)
+
 TIP, OTHER = "a" * 40, "b" * 40
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
 
 
 @pytest.fixture

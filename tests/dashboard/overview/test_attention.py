@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from dashboard.overview import attention, views
+from dashboard.overview import views
 from dashboard.overview.attention import Item
 from orchestration.facts.reasons import Reason
 from orchestration.models import Entry, Executor, FileLock, Question, Session
@@ -131,16 +131,6 @@ def test_each_quiet_session_and_the_locks_of_idle_entries_are_named_after_what_w
     assert (locks.link, locks.action) == (f"{at(shop, 'locks')}?state=orphan", "Release") and shown[-1] == locks
 
 
-def test_entries_without_money_are_one_item_that_leads_to_all_of_them_and_to_the_cap(shop: Workspace) -> None:
-    quiet(shop)
-    for entry in some_entries(shop, "a", "b"):
-        stuck(entry, "blocked", Reason.PROJECT_BUDGET_EXCEEDED)
-    [item] = items(shop)
-    assert item.pieces[0] == ("2 entries have", f"{at(shop, 'entries')}?reason=project_budget_exceeded")
-    assert words(item) == "2 entries have no money: nothing is left under the cap or in the total budget"
-    assert (item.action, item.link, item.tone) == ("View budget", f"{at(shop, 'budget')}#caps-h", "block")
-
-
 def test_an_executor_that_can_start_nothing_leads_to_where_that_is_seen(shop: Workspace) -> None:
     quiet(shop)
     moment = now()
@@ -152,20 +142,3 @@ def test_an_executor_that_can_start_nothing_leads_to_where_that_is_seen(shop: Wo
     assert [(words(item), item.link, item.action) for item in items(shop)] == [
         ("Nothing can start. None.", at(shop, "executor-page"), "View executor"),
         ("Agents cannot run. No key.", at(shop, "agent"), "View agents")]  # fmt: skip
-
-
-def test_what_has_no_room_is_counted_and_leads_to_lists_with_the_same_numbers(
-    shop: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    quiet(shop)
-    monkeypatch.setattr(attention, "MAX_ITEMS", 1)
-    created = some_entries(shop, *"abcdef")
-    for n, entry in enumerate(created[:3]):
-        stuck(entry, "blocked", Reason.HUMAN_HOLD if n else Reason.PROJECT_BUDGET_EXCEEDED, reason_at=now())
-    stuck(created[3], "failed", Reason.ROUNDS_EXHAUSTED, reason_at=now())
-    for entry in created[4:]:
-        stuck(entry, "pending", Reason.WAITING_FOR_APPROVAL, reason_at=now())
-    shown = views.needs(page_request(shop))
-    listed = at(shop, "entries")
-    assert shown["all_needs"] == [("4 blocked or failed", f"{listed}?status=stuck"), ("2 in review", f"{listed}?status=review")]
-    assert len(shown["needs"]) == 1 and shown["more_needs"] and shown["last_failure"] is None

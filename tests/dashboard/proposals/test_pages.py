@@ -87,7 +87,11 @@ def test_what_is_ticked_is_added_and_can_be_undone(otto: Client, planned: Worksp
     first = run.proposals.get(number=1).pk
     next_url = f"/w/{planned.pk}/backlog/plans/{run.pk}/"
     seen = text(page(otto, planned, f"plans/{run.pk}/apply/", proposal=first, next=next_url))
-    assert "1 entry is added" in seen and (added(planned), states(run)) == (["Parse dates"], ["applied", "open"])
+    assert (
+        "1 entry is added" in seen
+        and "press Start" not in seen
+        and (added(planned), states(run)) == (["Parse dates"], ["applied", "open"])
+    )
     assert "1 entry is off the backlog again" in text(page(otto, planned, f"plans/{run.pk}/undo/", next=next_url))
     assert (added(planned), states(run)) == ([], ["open", "open"])
 

@@ -115,22 +115,6 @@ def test_a_child_of_a_split_names_its_files_tests_and_needs() -> None:
     assert row("split", after={"entries": entries[:1], "reasons": []}).parts == [("Into", ["Parse · a.py, b.py · tests: t.a"])]
 
 
-def test_rows_name_entries_by_number_and_what_is_new_by_its_proposal(shop: Workspace) -> None:
-    need = an_entry(shop)
-    run = a_run(
-        shop,
-        {"content": "A", "ref": "a"},
-        {"content": "B", "ref": "b", "depends_on": ["a", f"#{need.seq}"]},
-        {"content": "C", "depends_on": ["b"]},
-    )
-    proposals = list(run.proposals.order_by("number"))
-    assert [shown.needs for shown in proposal_rows.rows(shop, proposals, {})] == [[], ["proposal 1", "#1"], ["proposal 2"]]
-    Proposal.objects.filter(pk=proposals[0].pk).update(entry=need, state="applied")
-    proposals = list(run.proposals.select_related("entry").order_by("number"))
-    shown = proposal_rows.rows(shop, proposals, {proposals[1].pk: "It is late"})
-    assert [(each.needs, each.outrun) for each in shown] == [([], ""), (["#1", "#1"], "It is late"), (["proposal 2"], "")]
-
-
 # The page of a run
 
 
@@ -197,26 +181,6 @@ def test_what_is_decided_is_summed_up_by_kind(shop: Workspace) -> None:
     )
     assert run_page._applied([]) == "Nothing is applied"
     assert run_page._adds(proposals("add")) and not run_page._adds(proposals("add", "hold"))
-
-
-@pytest.mark.parametrize(
-    ("state", "kind", "sentence", "tone"),
-    [
-        ("running", "add", "1 entry is added", "good"),
-        ("paused", "add", "1 entry is added; nothing starts before the executor runs: press Start", "good"),
-        ("paused", "hold", "1 entry is put on hold", "good"),
-    ],
-)
-def test_the_executor_is_named_where_entries_were_added_and_it_does_not_run(
-    shop: Workspace, state: str, kind: str, sentence: str, tone: str
-) -> None:
-    entry = an_entry(shop)
-    run = a_run(shop, "A") if kind == "add" else a_rearranging_run(shop, {"kind": kind, "entry": f"#{entry.seq}"})
-    Executor.objects.filter(pk=shop.pk).update(state=state)
-    address = f"/w/{shop.pk}/backlog/plans/{run.pk}/apply/"
-    otto = client_of("otto", "operator", shop)
-    seen = otto.post(address, {"proposal": run.proposals.get().pk}, headers={"HX-Request": "true"}).content.decode()
-    assert sentence in seen and f"result {tone}" in seen and ("press Start" in seen) is ("press Start" in sentence)
 
 
 def test_an_outdated_proposal_and_what_waits_for_it_are_a_warning(shop: Workspace) -> None:
@@ -326,23 +290,6 @@ def test_a_form_that_is_refused_comes_back_as_it_was_typed(
     assert seen.status_code == 422 and seen.context["problem"].startswith(problem)
     assert seen.context["form_data"] == {name: typed[name].replace("\r\n", "\n") for name in shown}
     assert run.proposals.get().after == proposal.after
-
-
-def test_a_form_of_a_change_that_is_good_leads_back_to_its_run(shop: Workspace) -> None:
-    first, second, third = (an_entry(shop, content=title) for title in "ABC")
-    run = a_rearranging_run(
-        shop,
-        {"kind": "change", "entry": f"#{first.seq}", "priority": "high"},
-        {"kind": "merge", "entry": f"#{second.seq}", "with": f"#{third.seq}"},
-    )
-    otto, home = client_of("otto", "operator", shop), f"/w/{shop.pk}/backlog/plans/{run.pk}/"
-    form = {"content": "Both\r\nof them", "priority": "low", "depends_on": f"{third.seq} #{second.seq}", "rounds": "7"}
-    for proposal in run.proposals.all():
-        seen = otto.post(f"{home}proposals/{proposal.pk}/", form)
-        assert (seen.status_code, seen.headers["Location"]) == (303, home)
-    change, merge = run.proposals.order_by("number")
-    assert change.after == {"priority": "low", "depends_on": sorted([second.pk, third.pk]), "rounds": 7}
-    assert merge.after["content"] == "Both\nof them" and {change.edited_by, merge.edited_by} == {"otto"}
 
 
 def test_a_proposed_entry_is_filled_in_with_the_numbers_of_this_workspace(shop: Workspace) -> None:

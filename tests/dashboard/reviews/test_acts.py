@@ -27,20 +27,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
-@pytest.fixture
 def entry(shop: Workspace) -> Entry:
     entry = an_entry(shop, budget="5", content="Paint")
     a_charge(entry, "1.5")
     return entry
-
-
-@pytest.fixture
-def bea(shop: Workspace) -> Client:
-    return client_of("bea", "budget", shop)
 
 
 @pytest.fixture

@@ -30,11 +30,6 @@ def shop() -> Workspace:
 
 
 @pytest.fixture
-def bea(shop: Workspace) -> Client:
-    return client_of("bea", "budget", shop)
-
-
-@pytest.fixture
 def review(shop: Workspace, bea: Client) -> Review:
     wish = Wish(Proposal.Field.BUDGET, usd("7.5"), "harder", shop.entries.get(seq=3).pk)
     return a_review(shop, wish, by=access.of_user(seed.user("bea")))

@@ -11,19 +11,15 @@ from budget.models import Account, Hold, Project
 from dashboard.sessions import detail, fleet, timeline, views
 from dashboard.sessions.rows import build_row
 from orchestration import configuration
-from orchestration.models import Executor, FileLock, LogChunk, Round, Session
-from tests.dashboard.conftest import client_of
+from orchestration.models import Executor, FileLock, Round, Session
 from tests.dashboard.page_requests import page_request
 from tests.factories import a_session, a_workspace, an_entry, ended
 from workspaces.models import Event, Workspace
 
+pytestmark = pytest.mark.shop(max_workers=9)
+
 HTMX = {"HX-Request": "true"}
 NOON = datetime(2026, 8, 4, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
 
 
 def fresh(session: Session) -> Session:
@@ -96,20 +92,6 @@ def test_its_steps_are_those_of_the_workspace_and_only_an_open_doubt_is_a_questi
         row = fresh(session)
         row.doubt = doubt
         assert (detail.head(page_request(shop), row)["doubt"] is not None) is asked, doubt
-
-
-def test_a_hold_after_the_round_is_requested_cancelled_and_refused_once_over(shop: Workspace) -> None:
-    otto = client_of("otto", "operator", shop)
-    session = a_session(an_entry(shop))
-    address = f"/w/{shop.pk}/sessions/{session.pk}/hold/"
-    for form, sentence, by in (
-        ({}, "#1 will be on hold after this round", "otto"),
-        ({"hold": "0"}, "#1 continues after this round", ""),
-    ):
-        assert sentence in otto.post(address, form, headers=HTMX).content.decode()
-        assert fresh(session).hold_after_by == by
-    ended(session)
-    assert otto.post(address, headers=HTMX).status_code == 409
 
 
 def test_a_chosen_agent_is_one_line_with_its_reason(ana: Client, shop: Workspace) -> None:
@@ -199,7 +181,8 @@ def test_the_list_counts_and_links_what_it_shows(mixed: Workspace) -> None:
     assert [(word, chosen, number) for word, _, chosen, number in seen["chips"]] == [
         ("All", False, 1), ("Running", False, 1), ("Stopping", True, 0)]  # fmt: skip
     assert seen["with_ended"] == "ended=1" and seen["as_table"] == seen["query"]
-    assert seen["as_grid"] == "state=stopping&phase=verification&view=grid"
+    for view in ("grid", "timeline"):
+        assert seen[f"as_{view}"] == f"state=stopping&phase=verification&view={view}"
     assert seen["kept"] == [("state", "stopping"), ("sort", "-cost")]
     for query, filtered in (({}, False), ({"sort": "cost"}, False), ({"phase": "merging"}, True), ({"state": "quiet"}, True)):
         assert listed(mixed, **query)["filtered"] is filtered
@@ -209,6 +192,8 @@ def test_what_ended_is_listed_by_outcome_and_leads_back(mixed: Workspace) -> Non
     seen = listed(mixed, ended="1", state="passed", view="grid", q="#4")
     assert [row.entry.seq for row in seen["rows"]] == [4] and "tiles" not in seen
     assert seen["without_ended"] == "view=grid&q=%234"
+    for view in ("grid", "timeline"):
+        assert sorted(seen[f"as_{view}"].split("&")) == ["q=%234", "state=passed", f"view={view}"]
     assert seen["kept"] == [("state", "passed"), ("ended", "1"), ("view", "grid")]
     assert [word for word, _, chosen, _ in seen["chips"] if chosen] == ["Passed"]
     entry = Session.objects.get(workspace=mixed, entry__seq=3).entry_id
@@ -235,9 +220,9 @@ def test_older_ones_are_counted_to_a_bound(mixed: Workspace, monkeypatch: pytest
 def test_a_head_sorts_its_column_and_the_other_way_the_next_time(
     mixed: Workspace, sort: str, heads: dict[str, tuple[str, str]]
 ) -> None:
-    seen = listed(mixed, sort=sort)["sorts"]
+    seen = listed(mixed, sort=sort, q="do")["sorts"]
     assert {name: (seen[name]["now"], seen[name]["query"]) for name in heads} == {
-        name: (current, f"sort={order}") for name, (current, order) in heads.items()
+        name: (current, f"q=do&sort={order}") for name, (current, order) in heads.items()
     }
 
 
@@ -287,11 +272,3 @@ def test_the_csv_of_what_ended_is_in_the_order_of_its_list(ana: Client, mixed: W
     shown = [row.entry.seq for row in listed(mixed, ended="1")["rows"]]
     assert [int(line[number]) for line in csv_of(ana, mixed, ended="1")[1:]] == shown == [4, 3]
     assert [int(line[number]) for line in csv_of(ana, mixed, phase="verification")[1:]] == [2]
-
-
-def test_the_last_lines_of_a_row_are_the_newest(ana: Client, shop: Workspace) -> None:
-    session = a_session(an_entry(shop))
-    LogChunk.objects.create(session=session, first_seq=1, lines=[[0, "stdout", f"line {n}"] for n in range(1, 13)], size=1)
-    seen = views.peek(page_request(shop), session_id=session.pk)
-    assert [n for n in range(1, 13) if f">line {n}<" in seen["lines"]] == list(range(5, 13)), seen["lines"]
-    assert seen["name"] == f"lines-{session.pk}" and f"/sessions/{session.pk}/log/?at=12#L12" in seen["lines"]

@@ -2,14 +2,12 @@
 
 import re
 from datetime import timedelta
-from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.utils.timezone import now
 
-from dashboard.sessions import fleet
 from dashboard.shared.charts import phasebar, swimlanes
 from orchestration import sessions
 from orchestration.executor import control
@@ -178,7 +176,11 @@ def test_holding_after_the_round_is_a_form_and_can_be_taken_back(
     assert vera.post(address).status_code == 403
     assert otto.post(address, {"next": f"/w/{workspace.pk}/sessions/"}).status_code == 303
     seen = text_of(otto, f"/w/{workspace.pk}/sessions/")
-    assert "on hold after this round, requested by otto" in seen and "Do not hold after this round" in seen
+    assert (
+        "will be on hold after this round" in seen
+        and "on hold after this round, requested by otto" in seen
+        and "Do not hold after this round" in seen
+    )
     assert "requested to hold" in text_of(otto, f"/w/{workspace.pk}/sessions/{session.pk}/", tab="events")
     otto.post(address, {"hold": "0"})
     assert not Session.objects.get(pk=session.pk).hold_after_by
@@ -220,13 +222,6 @@ def test_the_grid_shows_the_last_lines_of_a_chosen_session(ana: Client, workspac
     seen = text_of(ana, f"/w/{workspace.pk}/sessions/", view="grid", session=session.pk)
     assert f'id="lines-{session.pk}" data-live' in seen and 'id="last-lines"' in seen
     assert 'id="last-lines"' not in text_of(ana, f"/w/{workspace.pk}/sessions/", view="grid", session="sess_unknown")
-
-
-def test_what_a_session_burns_is_spend_over_time() -> None:
-    at = now()
-    old, young = Mock(round_cost=600), Mock(round_cost=600)
-    old.session.started_at, young.session.started_at = at - timedelta(seconds=60), at
-    assert (fleet.burn(old, at), fleet.burn(young, at)) == (10, 60)
 
 
 def test_a_lane_shows_waits_dashed_failures_crossed_and_no_right_edge_while_it_runs() -> None:

@@ -19,13 +19,10 @@ from tests.dashboard.seeds import gateway
 from tests.factories import a_session, a_workspace, an_entry, ended
 from workspaces.models import Workspace
 
+pytestmark = pytest.mark.shop(max_workers=9)
+
 HTMX = {"HX-Request": "true"}
 MOST_QUERIES = 14
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=9)
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 import csv
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 
 from budget.models import Account, Hold
 from dashboard.sessions import fleet, history, views
 from dashboard.sessions.rows import build_row, steps_of, urgency
-from dashboard.shared.lists.paging import PAGE_SIZE
 from orchestration import configuration
 from orchestration.models import Entry, Session, Worker
 from tests.dashboard.page_requests import page_request
@@ -61,12 +59,6 @@ def test_a_row_is_late_when_its_worker_was_not_seen_for_half_a_lease(settings: A
     assert build_row(a_session(worker=worker), CONFIG, NOW).late is late
     assert not build_row(a_session(worker=worker, status="ended", outcome="failed"), CONFIG, NOW).late
     assert not build_row(a_session(), CONFIG, NOW).late
-
-
-def test_a_row_has_the_cost_of_its_round_and_of_its_entry() -> None:
-    row = build_row(a_session(hold=Hold(amount=10, drawn=4)), CONFIG, NOW)
-    assert (row.round_cost, row.entry_cost) == (4, 9)
-    assert build_row(a_session(), CONFIG, NOW).round_cost is None
 
 
 @pytest.mark.parametrize(
@@ -139,13 +131,7 @@ OVER = build_row(a_session(status="ended", outcome="failed", waiting_for="rate l
 @pytest.mark.parametrize(
     ("filters", "fits", "over_fits"),
     [
-        ({}, True, True),
         ({"state": "quiet"}, True, False),
-        ({"state": "waiting"}, True, False),
-        ({"state": "failed"}, False, True),
-        ({"state": "stopping"}, False, False),
-        ({"phase": "implementation"}, True, False),
-        ({"phase": "verification"}, False, False),
         ({"q": "INVOICES "}, True, True),
         ({"q": "#7"}, True, True),
         ({"q": "7"}, True, True),
@@ -153,35 +139,10 @@ OVER = build_row(a_session(status="ended", outcome="failed", waiting_for="rate l
         ({"q": "sess_1"}, True, True),
         ({"q": "entry_"}, True, True),
         ({"q": "ntry_1"}, False, False),
-        ({"q": "invoices", "phase": "verification"}, False, False),
     ],
 )
 def test_a_filter_fits_a_row(filters: dict[str, str], fits: bool, over_fits: bool) -> None:
     assert (views._fits(ROW, chosen(**filters)), views._fits(OVER, chosen(**filters))) == (fits, over_fits)
-
-
-def test_urgent_rows_come_first_then_the_longest_running_and_ended_ones_last_the_newest_first() -> None:
-    def row(name: str, **more: Any) -> Any:
-        return build_row(a_session(id=name, last_output_at=NOW, **more), CONFIG, NOW)
-
-    rows = [
-        row("young", claimed_at=ago(minutes=1)),
-        row("old_end", status="ended", outcome="failed", ended_at=ago(minutes=9)),
-        row("old", claimed_at=ago(minutes=9)),
-        row("new_end", status="ended", outcome="failed", ended_at=ago(minutes=1)),
-        row("waits", claimed_at=NOW, waiting_for="rate limit"),
-    ]
-    assert [each.session.pk for each in views._sorted(rows, "")] == ["waits", "old", "young", "new_end", "old_end"]
-    by_entry = views._sorted(rows, "entry")
-    assert by_entry == views._sorted(rows, "-entry")[::-1]
-
-
-def test_a_page_has_all_at_work_and_as_many_ended_ones_as_fit() -> None:
-    at_work, over = [ROW] * 3, [OVER] * PAGE_SIZE
-    mixed = [*over[:2], *at_work, *over[2:]]
-    assert views._one_page(mixed, with_ended=False) == at_work
-    assert views._one_page(mixed, with_ended=True) == at_work + over[: PAGE_SIZE - 3]
-    assert views._one_page([*over, *[ROW] * (PAGE_SIZE + 5)], with_ended=True) == [ROW] * (PAGE_SIZE + 5)
 
 
 # From the database
@@ -202,11 +163,6 @@ def ended(shop: Workspace, minutes: float, *, content: str = "Do it", outcome: s
     Session.objects.filter(pk=session.pk).update(claimed_at=at)
     session.refresh_from_db()
     return session
-
-
-def test_the_grid_and_the_list_have_what_ended_within_the_hour_of_this_workspace(shop: Workspace) -> None:
-    young, _ = ended(shop, 59), ended(shop, 61)
-    assert [row.session.pk for row in views._recent(page_request(shop))] == [young.pk]
 
 
 @pytest.fixture
@@ -271,45 +227,6 @@ def test_the_file_of_the_list_has_all_that_fits_its_filter(hour: Workspace, quer
     assert " ".join(line["title"] for line in lines) == shown and file.headers["Content-Disposition"].startswith(
         f'attachment; filename="{name}-2'
     )
-
-
-def test_links_of_the_list_keep_what_holds_in_the_other_view(shop: Workspace) -> None:
-    query = {
-        "state": "passed",
-        "phase": "verification",
-        "q": "x",
-        "sort": "-cost",
-        "view": "grid",
-        "ended": "1",
-        "session": "sess_1",
-    }
-    seen = views.workers(page_request(shop, **query))
-    links = {name: dict(parse_qsl(seen[name])) for name in ("with_ended", "without_ended", "as_table", "as_grid", "as_timeline")}
-    assert {name: query.keys() - link.keys() for name, link in links.items()} == {
-        "with_ended": {"state", "phase", "sort", "view"}, "without_ended": {"state", "ended"},
-        "as_table": {"view"}, "as_grid": {"sort", "ended"}, "as_timeline": {"sort", "ended"},
-    }  # fmt: skip
-    assert (links["as_grid"]["view"], links["as_timeline"]["view"]) == ("grid", "timeline")
-    assert dict(parse_qsl(seen["query"])) == {name: value for name, value in query.items() if name != "session"}
-    assert seen["kept"] == [("state", "passed"), ("sort", "-cost"), ("ended", "1"), ("view", "grid")]
-
-
-@pytest.mark.parametrize(
-    ("column", "sort", "now", "then"),
-    [
-        ("cost", "", "", "-cost"),
-        ("elapsed", "cost", "", "-elapsed"),
-        ("entry", "", "", "entry"),
-        ("output", "", "", "output"),
-        ("cost", "-cost", "descending", "cost"),
-        ("cost", "cost", "ascending", "-cost"),
-        ("entry", "-entry", "descending", "entry"),
-    ],
-)
-def test_a_column_sorts_by_what_matters_first_and_then_turns(
-    shop: Workspace, column: str, sort: str, now: str, then: str
-) -> None:
-    assert views.workers(page_request(shop, sort=sort, q="x"))["sorts"][column] == {"query": f"q=x&sort={then}", "now": now}
 
 
 @pytest.mark.parametrize(

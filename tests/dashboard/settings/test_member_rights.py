@@ -4,7 +4,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.dashboard.conftest import client_of
 from tests.dashboard.seeds import entries as seed
 from tests.factories import a_workspace
 from workspaces import access
@@ -22,11 +21,6 @@ def shop() -> Workspace:
     shop = a_workspace(name="Shop")
     seed.user("eve", role="admin", workspace=shop)
     return shop
-
-
-@pytest.fixture
-def otto(shop: Workspace) -> Client:
-    return client_of("otto", "operator", shop)
 
 
 def test_the_question_before_a_removal_names_the_last_admin_who_can_log_in(shop: Workspace) -> None:

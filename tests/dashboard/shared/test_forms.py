@@ -3,10 +3,10 @@
 from django.http import HttpResponse
 from django.test import Client
 
-from budget.models import Account, Project
+from budget.models import Account
 from orchestration.models import Entry, Executor, Session
 from tests.dashboard.overview.test_page import in_line
-from workspaces.models import Event, Workspace
+from workspaces.models import Workspace
 
 HTMX = {"HX-Request": "true"}
 
@@ -26,37 +26,17 @@ def confirmed(client: Client, address: str, **form: str) -> HttpResponse:
     return client.post(confirmation.context["confirmation"]["action"], confirmation.context["confirmation"]["fields"])
 
 
-def test_pause_and_resume_are_plain_forms(otto: Client, workspace: Workspace) -> None:
-    response = otto.post(f"/w/{workspace.pk}/settings/executor/pause/", {"next": f"/w/{workspace.pk}/?q=x"})
-    assert (response.status_code, response.headers["Location"]) == (303, f"/w/{workspace.pk}/?q=x")
-    assert state(workspace) == "paused"
-    assert "Dispatch is paused" in in_line(otto.get(f"/w/{workspace.pk}/").content.decode())
-    otto.post(f"/w/{workspace.pk}/settings/executor/resume/")
-    assert state(workspace) == "running"
-
-
-def test_no_redirect_leads_to_another_site(otto: Client, workspace: Workspace) -> None:
-    for target in ("https://example.org/", "//example.org/", "javascript:alert(1)"):
-        response = otto.post(f"/w/{workspace.pk}/settings/executor/pause/", {"next": target})
-        assert response.headers["Location"] == f"/w/{workspace.pk}/"
+def test_a_form_leads_back_to_a_page_of_this_site_alone(otto: Client, workspace: Workspace) -> None:
+    home, here = f"/w/{workspace.pk}/", f"/w/{workspace.pk}/backlog/?q=x"
+    for target in (here, "https://example.org/", "//example.org/", "javascript:alert(1)", ""):
+        response = otto.post(f"{home}settings/executor/pause/", {"next": target})
+        assert (response.status_code, response.headers["Location"]) == (303, here if target == here else home), target
 
 
 def test_with_htmx_the_answer_is_the_sentence_and_a_call_to_refresh(otto: Client, workspace: Workspace) -> None:
     response = otto.post(f"/w/{workspace.pk}/settings/executor/pause/", headers=HTMX)
     assert response.status_code == 200 and response.headers["HX-Trigger-After-Swap"] == "muster:changed"
     assert b'hx-swap-oob="true"' in response.content and b"<html" not in response.content
-
-
-def test_stop_all_without_its_confirmation_only_asks(otto: Client, workspace: Workspace) -> None:
-    assert "Ends all 3 running sessions" in in_line(otto.get(f"/w/{workspace.pk}/settings/executor/stop/").content.decode())
-    assert otto.post(f"/w/{workspace.pk}/settings/executor/stop/").status_code == 409
-    assert state(workspace) == "running" and not Session.objects.filter(stop_wanted_at__isnull=False).exists()
-
-
-def test_stop_all_pauses_and_asks_every_session_to_stop(otto: Client, workspace: Workspace) -> None:
-    assert confirmed(otto, f"/w/{workspace.pk}/settings/executor/stop/").status_code == 303
-    assert state(workspace) == "paused"
-    assert Session.objects.filter(status__in=Session.OPEN, stop_wanted_at__isnull=True).count() == 0
 
 
 def test_one_session_is_stopped_by_its_own_form(otto: Client, workspace: Workspace) -> None:
@@ -69,19 +49,6 @@ def test_one_session_is_stopped_by_its_own_form(otto: Client, workspace: Workspa
     assert session.stop_wanted_by == "otto" and state(workspace) == "running"
 
 
-def test_dispatch_now_reports_what_blocks_the_others(otto: Client, workspace: Workspace) -> None:
-    page = otto.post(f"/w/{workspace.pk}/settings/executor/dispatch/", headers=HTMX).content.decode()
-    assert "No session could start" in page and "waiting for locked files" in page
-    assert Event.objects.filter(verb="executor.force_dispatch", actor="otto").exists()
-
-
-def test_an_entrys_budget_is_set_and_locked(bea: Client, workspace: Workspace) -> None:
-    target = entry(workspace, 5)
-    bea.post(f"/w/{workspace.pk}/backlog/{target.pk}/budget/", {"amount": "$1,012.50"})
-    account = Account.objects.get(pk=target.pk)
-    assert (account.budget, account.human_locked, account.locked_by) == (1_012_500_000, True, "bea")
-
-
 def test_an_invalid_amount_is_reported_and_changes_nothing(bea: Client, workspace: Workspace) -> None:
     target = entry(workspace, 5)
     address = f"/w/{workspace.pk}/backlog/{target.pk}/budget/"
@@ -90,38 +57,6 @@ def test_an_invalid_amount_is_reported_and_changes_nothing(bea: Client, workspac
         assert refused.status_code == 422 and refused.headers["HX-Reswap"] == "none" and b"result bad" in refused.content, amount
         assert bea.post(address, {"amount": amount, "next": f"/w/{workspace.pk}/"}).status_code == 303, amount
         assert Account.objects.get(pk=target.pk).budget == target.account.budget, amount
-
-
-def test_a_lock_form_sent_twice_does_no_harm(bea: Client, workspace: Workspace) -> None:
-    target = entry(workspace, 5)
-    for _ in range(2):
-        bea.post(f"/w/{workspace.pk}/backlog/{target.pk}/lock/", {"locked": "1"})
-    assert Account.objects.get(pk=target.pk).human_locked
-    bea.post(f"/w/{workspace.pk}/backlog/{target.pk}/lock/", {"locked": "0", "reason": "agreed in the review"})
-    assert not Account.objects.get(pk=target.pk).human_locked
-
-
-def test_releasing_a_lock_needs_a_reason(bea: Client, workspace: Workspace) -> None:
-    target = entry(workspace, 11)
-    response = bea.post(f"/w/{workspace.pk}/backlog/{target.pk}/lock/", {"locked": "0", "reason": " "}, headers=HTMX)
-    assert response.status_code == 422 and "Enter a reason" in in_line(response.content.decode())
-    assert Account.objects.get(pk=target.pk).human_locked
-
-
-def test_a_cap_below_what_is_spent_is_asked_about_first(bea: Client, workspace: Workspace) -> None:
-    address = f"/w/{workspace.pk}/money/cap/"
-    confirmation = bea.post(address, {"amount": "1"})
-    assert confirmation.status_code == 409 and "no session starts" in in_line(confirmation.content.decode())
-    assert Project.objects.get(pk=workspace.pk).max_project_spend == 20_000_000
-    other = bea.post(address, {"amount": "2"}).context["confirmation"]["fields"]["confirm"]
-    assert bea.post(address, {"amount": "1", "confirm": other}).status_code == 409  # the confirmation of another amount
-    confirmed(bea, address, amount="1")
-    assert Project.objects.get(pk=workspace.pk).max_project_spend == 1_000_000
-
-
-def test_raising_the_cap_needs_no_second_look(bea: Client, workspace: Workspace) -> None:
-    assert bea.post(f"/w/{workspace.pk}/money/cap/", {"amount": "30"}).status_code == 303
-    assert Project.objects.get(pk=workspace.pk).max_project_spend == 30_000_000
 
 
 def test_hold_release_done_and_rounds(otto: Client, workspace: Workspace) -> None:
@@ -182,10 +117,3 @@ def test_forms_need_the_csrf_token(workspace: Workspace) -> None:
     strict.force_login(seed.user("ana"))
     assert strict.post(f"/w/{workspace.pk}/settings/executor/pause/").status_code == 403
     assert state(workspace) == "running"
-
-
-def test_the_theme_is_kept_and_rendered_by_the_server(otto: Client) -> None:
-    otto.post("/theme/", {"theme": "dark", "next": "/"})
-    assert 'data-theme="dark"' in in_line(otto.get("/").content.decode())
-    otto.post("/theme/", {"theme": "<b>", "next": "//example.org"})
-    assert 'data-theme="dark"' in in_line(otto.get("/").content.decode())

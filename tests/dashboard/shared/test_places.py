@@ -8,13 +8,10 @@ from django.urls import resolve
 
 from dashboard.shared import moved, places
 from tests.dashboard.page_requests import page_request
-from tests.factories import a_session, a_workspace, an_entry
+from tests.factories import a_session, an_entry
 from workspaces.models import Workspace
 
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(max_workers=3)
+pytestmark = pytest.mark.shop(max_workers=3)
 
 
 def shown(shop: Workspace, tail: str) -> list[places.Shown]:

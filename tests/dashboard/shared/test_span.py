@@ -17,12 +17,14 @@ def test_a_range_ends_now_and_is_compared_with_as_much_before(name: str, length:
 
 
 def test_all_has_no_period_before_it() -> None:
-    assert span.read({"range": "all"}, NOW).before is None
+    shown = span.read({"range": "all"}, NOW)
+    assert (shown.since, shown.before, shown.words(UTC)) == (None, None, "since the beginning")
 
 
 def test_a_zoom_is_in_utc_and_ends_now_at_the_latest() -> None:
     shown = span.read({"from": "2026-11-24T10:00Z", "to": "2026-11-25"}, NOW)
     assert shown.is_zoomed and (shown.since, shown.until) == (NOW.replace(hour=10, minute=0), NOW)
+    assert shown.before == NOW.replace(hour=7, minute=30)
     assert shown.words(UTC) == "from 24 Nov 10:00 to 24 Nov 12:30"
 
 

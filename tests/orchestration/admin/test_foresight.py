@@ -15,11 +15,6 @@ from workspaces.models import ApiToken, Workspace
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
 def set_to(entry: Entry, **fields: Any) -> Entry:
     Entry.objects.filter(pk=entry.pk).update(**fields)
     return Entry.objects.select_related("workspace", "account").get(pk=entry.pk)

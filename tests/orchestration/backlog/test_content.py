@@ -6,17 +6,12 @@ from orchestration.backlog import content, dependencies, entries, fields
 from orchestration.backlog.content import Change
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry, FileLock
-from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries
+from tests.factories import ANA, CLOSED, a_session, an_entry, ended, some_entries
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
 
 BEA = Caller("bea")
-
-
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace()
 
 
 def again(entry: Entry) -> Entry:

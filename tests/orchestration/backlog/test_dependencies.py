@@ -15,11 +15,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return a_workspace()
-
-
-@pytest.fixture
 def three(workspace: Workspace) -> list[Entry]:
     return some_entries(workspace, "first", "second", "third")
 

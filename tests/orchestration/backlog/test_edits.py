@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from orchestration.backlog import content, entry_edits, fields
 from orchestration.backlog.content import Change
 from orchestration.models import Entry, FileLock, Round
-from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries
+from tests.factories import ANA, CLOSED, a_session, an_entry, ended, some_entries
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
@@ -18,11 +18,6 @@ pytestmark = pytest.mark.django_db
 BEA = Caller("bea")
 TEXT, SPEC = Change(content="Other words"), Change(spec={"acceptance_criteria": ["It works"]})
 PLACE = Change(group="Dates", priority=Entry.Priority.HIGH, parallelizable=False, parallel_group="db", requires=("gpu",))
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
 
 
 def again(entry: Entry) -> Entry:

@@ -14,7 +14,7 @@ from orchestration.backlog.rules.transitions import LANDING, PENDING, Next
 from orchestration.landing import queue
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, FileLock, Landing
-from tests.factories import ANA, a_workspace, an_entry, some_entries
+from tests.factories import ANA, an_entry, some_entries
 from workspaces.errors import NotFound
 from workspaces.models import Event, Workspace
 
@@ -22,11 +22,6 @@ pytestmark = pytest.mark.django_db
 HELD = Next("blocked", "human_hold", "On hold")
 FAILED = Next("failed", "rounds_exhausted", "All rounds are used up")
 CLOSED = Next("done", done=ways.closed(by="ana"))
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
 
 
 def moved(entries: Sequence[Entry], following: Next) -> list[Entry]:

@@ -21,11 +21,6 @@ from workspaces.values import ids
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
 def halves(entry: Entry, *contents: str, **more: object) -> list[Entry]:
     return splitting.split(entry, [Draft(content, **more) for content in contents or ("First half", "Second half")], by=ANA)  # type: ignore[arg-type]
 

@@ -13,15 +13,10 @@ from orchestration.models import Approval, Dependency, Entry, Landing, Round
 from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries
 from workspaces.models import Event, Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.shop(max_workers=1)]
 COMMIT = "c" * 40
 STUCK = {"reason_code": "rounds_exhausted", "reason_message": "All rounds are used up"}
 State = Landing.State
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace(max_workers=1)  # a cycle starts no other entry
 
 
 def waits(entry: Entry) -> Entry:

@@ -18,11 +18,6 @@ KEY = "sk-of-the-team-plan"
 CLAUDE = {"kind": "claude_code", "credential": "team-plan"}
 
 
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
 def put(workspace: Workspace, name: str = "team-plan", **change: Any) -> Credential:
     return credentials.put(workspace.pk, name, change, by=ANA)
 

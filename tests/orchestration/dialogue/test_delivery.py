@@ -6,21 +6,11 @@ from django.utils.timezone import now
 from orchestration.dialogue import delivery, messages, questions
 from orchestration.dialogue.questions import QuestionRefused
 from orchestration.models import Entry, Message, Question, Round, Session
-from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry
+from tests.factories import ANA, CLOSED, a_session, an_entry
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
-@pytest.fixture
-def session(shop: Workspace) -> Session:
-    return a_session(an_entry(shop))
 
 
 def answered(session: Session, name: str, answer: str) -> Question:

@@ -16,16 +16,6 @@ from workspaces.values import ids
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
-@pytest.fixture
-def session(shop: Workspace) -> Session:
-    return a_session(an_entry(shop))
-
-
 def asked(session: Session, name: str, text: str = "") -> Question:
     questions.ask(session, name, text or f"Question {name}?")
     return Question.objects.get(session=session, name=name)

@@ -8,16 +8,11 @@ from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch, stopping
 from orchestration.models import Entry, Session
 from orchestration.sessions import Ending
-from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, sessions_of
+from tests.factories import ANA, a_session, a_worker, an_entry, sessions_of
 from workspaces.errors import Conflict
 from workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace(max_workers=2)
+pytestmark = [pytest.mark.django_db, pytest.mark.shop(max_workers=2)]
 
 
 def fresh(entry: Entry) -> Entry:

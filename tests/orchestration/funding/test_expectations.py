@@ -19,9 +19,7 @@ SURE = {"chance_1": Decimal(1), "chance_2": Decimal(1), "chance_3": Decimal(1), 
 HOPELESS = {"chance_1": Decimal(0), "chance_2": Decimal(0), "chance_3": Decimal(0), "round_usd": Decimal("0.3")}
 
 
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace(planner=PLANNER, max_workers=20, round_ceiling_usd=0.5)
+pytestmark = pytest.mark.shop(planner=PLANNER, max_workers=20, round_ceiling_usd=0.5)
 
 
 def added(workspace: Workspace, *estimates: dict[str, Any]) -> list[Entry]:

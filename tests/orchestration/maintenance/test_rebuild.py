@@ -15,11 +15,6 @@ from workspaces.models import Event, Workspace
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
-
-
 def set_(entry: Entry, **values: Any) -> Entry:
     Entry.objects.filter(pk=entry.pk).update(**values)
     return entry

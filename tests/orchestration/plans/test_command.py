@@ -17,11 +17,6 @@ PLAN = "# Dates\n\n- [ ] Parse (ref: parse)\n- [ ] Print (after: parse)\n"
 
 
 @pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace()
-
-
-@pytest.fixture
 def plan(tmp_path: Path) -> Path:
     path = tmp_path / "dates.md"
     path.write_text(PLAN)

@@ -26,11 +26,6 @@ PLAN = """\
 """
 
 
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return a_workspace()
-
-
 def test_a_first_import_adds_all_with_groups_and_sources(workspace: Workspace) -> None:
     outcome = bring(workspace, PLAN)
     parse, format_, print_ = outcome.added

@@ -15,13 +15,8 @@ from orchestration.sessions.absent_hosts.estimates import Pace, pace
 from tests.factories import a_session, a_workspace, an_entry, ended, project
 from workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.shop(cap="1000", budget="1000", max_workers=90)]
 Source = LedgerEntry.PriceSource
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace(cap="1000", budget="1000", max_workers=90)
 
 
 def reported(session: Session, amount: str, *, at: datetime | None = None, source: Source = Source.REPORTED) -> None:

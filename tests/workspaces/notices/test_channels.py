@@ -22,11 +22,6 @@ HOOK: dict[str, Any] = {
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return a_workspace()
-
-
-@pytest.fixture
 def shop(workspace: Workspace) -> Api:
     return Api(workspace, a_token())
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestration.facts.events import EntryBlocked
-from tests.factories import ANA, a_workspace
+from tests.factories import ANA
 from tests.workspaces.notices.receiver import Receiver, receiving
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -27,11 +27,6 @@ def receiver(settings: Any) -> Iterator[Receiver]:
     settings.WEBHOOK_ALLOW = "127.0.0.0/8"
     with receiving() as deliveries_:
         yield deliveries_
-
-
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(name="Shop")
 
 
 def a_chat(workspace: Workspace, receiver: Receiver, kind: Channel.Kind) -> tuple[Channel, str]:

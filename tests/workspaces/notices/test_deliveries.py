@@ -35,11 +35,6 @@ def receiver(settings: Any) -> Iterator[Receiver]:
         yield deliveries_
 
 
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
-
-
 def a_channel(workspace: Workspace, receiver: Receiver, name: str = "Ops", **more: Any) -> tuple[Channel, str]:
     settings_ = ChannelSettings(name=name, target=receiver.url, verbs=more.pop("verbs", [VERB]), **more)
     return channels.create(workspace, Channel.Kind.WEBHOOK, settings_, by=ANA)

@@ -30,11 +30,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace(name="Shop")
-
-
-@pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
     settings.WEBHOOK_ALLOW = "127.0.0.0/8"
     with receiving() as deliveries_:

@@ -11,12 +11,12 @@ from tests.dashboard.committed import transactional_db
 from tests.factories import ANA
 from tests.races.crowd import at_once
 from tests.workspaces.notices.receiver import receiving
-from tests.workspaces.notices.test_deliveries import a_channel, blocked, come_due, receiver, shop
+from tests.workspaces.notices.test_deliveries import a_channel, blocked, come_due, receiver
 from workspaces.models import Delivery, Event
 from workspaces.notices import channels, deliveries, sending
 from workspaces.notices.kinds import messages
 
-__all__ = ["receiver", "shop", "transactional_db"]
+__all__ = ["receiver", "transactional_db"]
 
 
 @pytest.mark.django_db(transaction=True)

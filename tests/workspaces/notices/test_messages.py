@@ -28,11 +28,6 @@ def _an_address(settings: Any) -> None:
     settings.BASE_URL = "https://muster.example/"
 
 
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace(name="Shop")
-
-
 def a_delivery(workspace: Workspace, event: ActivityEvent | None, kind: str = "webhook", **more: Any) -> Delivery:
     """On its way, some time after its event."""
     line = None

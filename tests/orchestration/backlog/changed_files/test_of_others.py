@@ -10,15 +10,10 @@ from orchestration.backlog.changed_files import of_others
 from orchestration.backlog.changed_files.of_others import MAX_FILES, wait_or_undo
 from orchestration.backlog.entries import Draft
 from orchestration.models import Dependency, Entry, FileLock, Round
-from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry
+from tests.factories import ANA, CLOSED, a_session, an_entry
 from workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace(max_workers=8)
+pytestmark = [pytest.mark.django_db, pytest.mark.shop(max_workers=8)]
 
 
 def holder(shop: Workspace, *paths: str) -> Entry:

@@ -14,15 +14,10 @@ from orchestration.backlog.rules import ways
 from orchestration.backlog.rules.transitions import PENDING, Next
 from orchestration.backlog.rules.ways import Done
 from orchestration.models import Entry, Landing, PullRequest, Round, Session
-from tests.factories import ANA, CLOSED, a_session, a_workspace, an_entry, ended, some_entries
+from tests.factories import ANA, CLOSED, a_session, an_entry, ended, some_entries
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shop() -> Workspace:
-    return a_workspace()
 
 
 def worked(entry: Entry, *commits: str, **fields: Any) -> Entry:

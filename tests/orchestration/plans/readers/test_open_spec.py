@@ -1,7 +1,7 @@
 """A change of OpenSpec: numbered tasks in order, with the proposal as what they are for."""
 
 from orchestration.plans.readers.shared import bundle
-from tests.orchestration.plans.readers.reading import good, messages, needs, read
+from tests.orchestration.plans.readers.reading import good, messages
 
 TASKS = """\
 ## 1. Name validation
@@ -42,10 +42,6 @@ def a_change() -> str:
     )
 
 
-def test_the_numbers_are_the_order() -> None:
-    assert needs(good(TASKS, "open_spec")) == {"1.2": (), "2.1": ("1.2",), "2.2": ("2.1",)}
-
-
 def test_each_task_gets_the_proposal_and_its_section() -> None:
     drafts = good(a_change(), "open_spec")
     first = drafts["1.2"]
@@ -59,21 +55,5 @@ def test_each_task_gets_the_proposal_and_its_section() -> None:
     assert drafts["2.2"].spec == {"requirements": first.spec["requirements"]}
 
 
-def test_the_change_names_the_plan_and_what_is_not_read_is_listed() -> None:
-    plan = read(a_change(), "open_spec").plan
-    assert plan.name == "add-change-manager" and plan.done_refs == {"1.1"}
-    assert any("specs/changes/spec.md is not read" in problem.message for problem in plan.skipped)
-
-
-def test_lines_are_those_of_the_whole_text_and_of_their_file() -> None:
-    text = a_change()
-    line = read(text, "open_spec").rows[0].item.line
-    assert text.split("\n")[line - 1].startswith("- [ ] 1.2") and bundle.place(text, line) == f"{FOLDER}/tasks.md:4"
-
-
 def test_a_proposal_alone_is_refused() -> None:
     assert messages(PROPOSAL) == [(0, "The tasks.md of the OpenSpec change is missing: a proposal alone has no tasks")]
-
-
-def test_an_ordinary_checklist_with_some_numbers_stays_one() -> None:
-    assert read("## 1. Dates\n- [ ] 1.1 Parse\n- [ ] Print\n", "markdown").drafts[1].depends_on == ()

@@ -58,21 +58,16 @@ def test_what_is_deferred_is_left_out_and_pointed_out() -> None:
 
 
 def test_master_is_imported_and_other_tags_are_listed() -> None:
-    result = read(tagged(master=TASKS, spike=TASKS), "task_master")
+    result = read(tagged(spike=TASKS[:1], master=TASKS), "task_master")
     assert (
         result.plan.name == "master" and result.plan.skipped[-1].message == "The tag spike is left out: only master is imported"
     )
+    assert len(result.drafts) == 6
     assert "2 tags (a, b) and none is master" in messages(tagged(a=TASKS, b=TASKS))[0][1]
 
 
 def test_the_old_shape_without_tags_is_read() -> None:
     assert "2.1" in good(json.dumps({"meta": {"projectName": "x"}, "tasks": TASKS}), "task_master")
-
-
-def test_lines_are_those_of_the_titles() -> None:
-    text = tagged(master=TASKS)
-    rows = read(text, "task_master").rows
-    assert all(row.title in text.split("\n")[row.item.line - 1] for row in rows)
 
 
 def test_problems_are_sentences() -> None:

@@ -10,7 +10,7 @@ from orchestration.plans.names import Existing
 from orchestration.plans.readers.shared import bundle
 from orchestration.plans.readers.shared.items import Problem
 from orchestration.plans.sources import NoPlan
-from tests.orchestration.plans.readers.reading import good, messages, needs, read
+from tests.orchestration.plans.readers.reading import good, needs, read
 from tests.orchestration.plans.readers.test_beads import issue
 from tests.orchestration.plans.readers.test_task_master import tagged
 
@@ -62,7 +62,6 @@ def test_a_link_without_a_type_blocks_and_a_circle_of_parents_ends() -> None:
         issue("c-2", "B", links={"c-1": "parent-child"}),
     ]
     assert needs(good(lines_of(*circle), "beads")) == {"c-2": ()}
-    assert "there twice, first on line 1" in messages(lines_of(issue("c-1", "A"), issue("c-3", "C"), issue("c-1", "B")))[0][1]
 
 
 def test_a_list_of_objects_with_ids_and_titles_alone_is_no_list_of_issues() -> None:
@@ -133,11 +132,6 @@ def test_tasks_of_a_change_follow_each_other_and_problems_have_the_line_of_the_f
     )
 
 
-def test_the_files_of_a_place_come_from_their_lines() -> None:
-    text = bundle.join([("a.md", "one\ntwo\n"), ("b.md", "three\n")])
-    assert [bundle.place(text, n) for n in range(1, 6)] == ["1", "a.md:1", "a.md:2", "a.md:3", "b.md:1"]
-
-
 TASKS: list[dict[str, Any]] = [
     {"id": 1, "title": "Same", "status": "deferred", "subtasks": [{"id": 1, "title": "Child"}]},
     {
@@ -164,13 +158,6 @@ def test_subtasks_wait_for_what_their_task_does_and_for_nothing_deferred() -> No
     rows = {row.draft.ref: row.item.line for row in read(text, "task_master").rows if row.draft}
     titles = [n for n, line in enumerate(text.split("\n"), start=1) if '"Same"' in line]
     assert rows["2"] == titles[1], "of two tasks of one title each has its own line"
-
-
-def test_the_tag_master_is_imported_wherever_it_stands() -> None:
-    result = read(tagged(spike=TASKS[2:3], master=TASKS[3:]), "task_master")
-    assert [draft.ref for draft in result.drafts] == ["4"] and result.plan.skipped[-1].message.startswith(
-        "The tag spike is left out"
-    )
 
 
 def test_a_task_may_name_one_person_one_file_and_one_dependency() -> None:

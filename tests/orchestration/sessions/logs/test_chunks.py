@@ -10,11 +10,6 @@ from workspaces.secrets.masking import Mask
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def session() -> Session:
-    return a_session(an_entry(a_workspace()))
-
-
 def texts(session: Session, *, after: int = 0) -> list[tuple[int, str]]:
     return [(line.seq, line.text) for line in chunks.read(session, after=after)]
 

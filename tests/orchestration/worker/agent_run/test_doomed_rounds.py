@@ -10,18 +10,12 @@ from orchestration.models import Message, Round, Session
 from orchestration.sessions import supervise
 from orchestration.worker.agent_run.doomed_rounds import ProgressWatch
 from orchestration.worker.agents.shared.events import ToolUse
-from tests.factories import a_session, a_workspace, an_entry
 from workspaces.models import Event
 from workspaces.secrets.masking import Mask
 
 pytestmark = pytest.mark.django_db
 SAME = ToolUse("Bash", "make sk-very-secret", "error")
 WARNING = "the same call 24 times with the same answer (Bash make [secret KEY]), no file changed for 24 tools"
-
-
-@pytest.fixture
-def session() -> Session:
-    return a_session(an_entry(a_workspace()))
 
 
 def a_watch(session: Session, folder: Path, *, receives: bool = True, ends: bool = True) -> ProgressWatch:

@@ -14,7 +14,7 @@ from orchestration.sessions import supervise
 from orchestration.worker.agent_run import mailbox
 from orchestration.worker.agent_run.mailbox import Mailbox
 from orchestration.worker.agents.shared.events import Asked, Finished, Started, Text, Usage, Waiting
-from tests.factories import ANA, a_session, a_workspace, an_entry
+from tests.factories import ANA, a_session, an_entry
 from workspaces.secrets.masking import Mask
 
 pytestmark = pytest.mark.django_db
@@ -33,11 +33,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(mailbox, "time", clock)
     return clock
-
-
-@pytest.fixture
-def session() -> Session:
-    return a_session(an_entry(a_workspace()))
 
 
 @pytest.fixture

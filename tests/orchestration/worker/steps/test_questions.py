@@ -32,11 +32,6 @@ def test_a_question_has_the_targets_and_the_text_without_the_tests() -> None:
     assert question_for(Entry(content="x", spec={"tests": "test_a"}), "no_regression") == Question(targets=(), text="x")
 
 
-@pytest.fixture
-def shop(db: None) -> Workspace:
-    return a_workspace()
-
-
 def a_config(*scopes: str) -> Config:
     checks = [{"name": name, "run": "pytest", "scope": scope} for name, scope in zip(("tests", "own"), scopes, strict=False)]
     return configuration.merged({}, {"verify": checks, "verdict_max_age_s": 3600})
