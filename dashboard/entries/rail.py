@@ -6,9 +6,7 @@ from typing import Any
 from django.db.models import BooleanField, Count, Min, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 
-from dashboard.entries import filters as entries_filters
 from dashboard.entries import saved_views
-from dashboard.entries.filters import EntryQuery
 from dashboard.shared import counts
 from dashboard.shared.lists import filters, together
 from dashboard.shared.lists.head import Head
@@ -16,6 +14,8 @@ from dashboard.shared.page_request import PageRequest
 from orchestration.backlog.rules import status_groups
 from orchestration.facts import reasons
 from orchestration.facts.reasons import Reason
+from orchestration.lists import entries as lists
+from orchestration.lists.entries import EntryQuery
 from orchestration.models import Entry, Executor, Question
 
 MAX_GROUPS = 60
@@ -60,7 +60,7 @@ class Counts:
 def count(page_request: PageRequest, query: EntryQuery) -> Counts:
     """Count entries with a reason by reason, the rest up to COUNTED_TO. One statement, one more while an agent waits for an answer,
     and four while some agents cannot start."""
-    entries = entries_filters.matching_any_status(page_request.workspace.pk, query).order_by()
+    entries = lists.matching_any_status(page_request.workspace.pk, query).order_by()
     columns = ("kind", "stored", "n")
     with_reasons = entries.filter(status_groups.WITH_REASONS).annotate(
         kind=status_groups.STORED_KIND, stored=status_groups.STORED_REASON
@@ -144,13 +144,13 @@ def groups(page_request: PageRequest, query: EntryQuery) -> Head[dict[str, Any]]
     """The first groups of the entries under the other filters, in the order of the backlog. One query, which reads the saved views too."""
     chosen = query.chosen["group"]
     others = replace(query, chosen=query.chosen | {"group": ""})
-    entries = entries_filters.matching(page_request.workspace.pk, others).filter(_HAS_GROUP).order_by()
+    entries = lists.matching(page_request.workspace.pk, others).filter(_HAS_GROUP).order_by()
     counted = entries.values("group").annotate(n=Count("*"), first=Min("seq"), none=Value("")).order_by("first")
-    lists = {
+    piles = {
         "headings": counted.values_list("group", "n", "first", "none")[: MAX_GROUPS + 1],
         "views": saved_views.rows(page_request),
     }
-    read = together.read(lists)
+    read = together.read(piles)
     saved_views.remember(page_request, read["views"])
     shown = Head(
         {

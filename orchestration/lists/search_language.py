@@ -172,6 +172,8 @@ _READERS: dict[str, Callable[[str], Term | None]] = {
     "reason": reason,
     "locked": _flag("locked", "with a locked budget", "without a locked budget"),
     "held": _flag("held", "on hold", "not on hold"),
+    "over": _flag("over", "over budget", "within budget"),
+    "own_budget": _flag("own_budget", "with a budget of their own", "without a budget of their own"),
     "spent": _number("spent", "spent", money=True),
     "budget": _number("budget", "budget", money=True),
     "score": _number("score", "best score"),
