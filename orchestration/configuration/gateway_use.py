@@ -13,13 +13,9 @@ from typing import Any
 from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.agents import Agent
 from orchestration.configuration.config.workspace import Config
+from orchestration.protocols import PROTOCOLS
 
-DEFAULTS = {
-    "anthropic": "https://api.anthropic.com",
-    "openai_responses": "https://api.openai.com/v1",
-    "openai_chat": "https://api.openai.com/v1",
-    "gemini": "https://generativelanguage.googleapis.com",
-}
+DEFAULTS = {name: protocol.api.address for name, protocol in PROTOCOLS.items()}
 """The address of each API, unless the workspace names another address."""
 SIGNING = (
     *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "GOOGLE_GENAI_USE_VERTEXAI"),

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from orchestration.gateway.protocols.interface import Reading, Refused, Request, Route
-from orchestration.gateway.protocols.responses import Responses
-from tests.orchestration.gateway.protocols import answers
+from orchestration.protocols.interface import Reading, Refused, Request, Route
+from orchestration.protocols.responses import Responses
+from tests.orchestration.protocols import answers
 
 API = Responses()
 BASE = {"model": "gpt-5", "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}]}

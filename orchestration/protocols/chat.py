@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.gateway.protocols import json_edits, media, openai_answers, reading
-from orchestration.gateway.protocols.interface import Meter, Request, Route
-from orchestration.gateway.protocols.media import Media
-from orchestration.gateway.protocols.metering import BodyMeter
-from orchestration.gateway.protocols.openai_answers import Chunks
-from orchestration.gateway.protocols.reading import Values, invalid, unbounded
-from orchestration.gateway.protocols.routes import OPENAI_QUERY, Endpoints
+from orchestration.protocols import json_edits, media, openai_answers, reading
+from orchestration.protocols.interface import Api, Meter, Request, Route
+from orchestration.protocols.media import Media
+from orchestration.protocols.openai_answers import Chunks
+from orchestration.protocols.reading import Values, invalid, unbounded
+from orchestration.protocols.routes import OPENAI, OPENAI_QUERY, Endpoints
+from orchestration.protocols.streams.metering import BodyMeter
 
 _PARAMETERS = reading.names(
     "audio cache_control chat_template_kwargs enable_thinking extra_body frequency_penalty function_call functions include_reasoning",
@@ -47,6 +47,7 @@ class Chat:
 
     limit_name: str = "max_completion_tokens"  # for bodies without an output limit
     name: str = "openai_chat"
+    api: Api = OPENAI
     version: str = "v1"
     query: frozenset[str] = OPENAI_QUERY
 

@@ -19,6 +19,36 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Api:
+    """What is the same for all requests to a provider's API. Header names are in lower case."""
+
+    address: str
+    """Its base URL, unless the workspace names another."""
+    keys: tuple[str, ...]
+    """The variables that may hold its key."""
+    addresses: tuple[str, ...]
+    """The variables in which an agent of the config may have another base URL."""
+    key_header: tuple[str, str]
+    """The header of a key, and the prefix of its value."""
+    bearer_keys: frozenset[str] = frozenset()
+    """The variables whose key is a bearer token instead."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with a request of Muster's own."""
+    has_whole_paths: bool = False
+    """A base URL with any path gets no version (`/openai/deployments/x`)."""
+    rate_limit: str = ""
+    """The headers of its rate limit, with `{}` for limit, remaining and reset; empty: it states none."""
+    telemetry_name: str = ""
+    """In the conventions of OpenTelemetry; empty: the protocol's own name."""
+
+    def header_of(self, variable: str) -> tuple[str, str]:
+        return BEARER if variable in self.bearer_keys else self.key_header
+
+
+BEARER = ("authorization", "Bearer ")
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """An endpoint of a provider. A free one costs nothing, so nothing is reserved."""
 
@@ -132,6 +162,9 @@ class ProviderProtocol(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def api(self) -> Api: ...
 
     @property
     def version(self) -> str:

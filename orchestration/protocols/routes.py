@@ -5,13 +5,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestration.gateway.protocols.interface import Route
-from orchestration.gateway.protocols.reading import unbounded
+from orchestration.protocols.interface import BEARER, Api, Route
+from orchestration.protocols.reading import unbounded
 
 _PATH = re.compile(r"(?:/(v1(?:alpha|beta)?))?/([A-Za-z0-9._:@/-]{1,240}?)/?")
 _NO_NAME = re.compile(r"(?:^|/)\.{0,2}(?:/|$)")
 """A segment that is empty, `.` or `..`: a server may read the path as another one."""
 
+OPENAI = Api(
+    address="https://api.openai.com/v1",
+    keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
+    addresses=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+    key_header=BEARER,
+    has_whole_paths=True,
+    rate_limit="x-ratelimit-{}-requests",
+    telemetry_name="openai",
+)
+"""Of both its APIs, as their query."""
 OPENAI_QUERY = frozenset(("api-version", "limit", "after", "before", "order"))
 
 

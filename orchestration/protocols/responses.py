@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from orchestration.gateway.protocols import json_edits, media, openai_answers, reading
-from orchestration.gateway.protocols.interface import Meter, Request, Route
-from orchestration.gateway.protocols.media import Media
-from orchestration.gateway.protocols.metering import BodyMeter
-from orchestration.gateway.protocols.openai_answers import ResponseEvents
-from orchestration.gateway.protocols.reading import Values, unbounded
-from orchestration.gateway.protocols.routes import OPENAI_QUERY, Endpoints
+from orchestration.protocols import json_edits, media, openai_answers, reading
+from orchestration.protocols.interface import Meter, Request, Route
+from orchestration.protocols.media import Media
+from orchestration.protocols.openai_answers import ResponseEvents
+from orchestration.protocols.reading import Values, unbounded
+from orchestration.protocols.routes import OPENAI, OPENAI_QUERY, Endpoints
+from orchestration.protocols.streams.metering import BodyMeter
 
 _PARAMETERS = reading.names(
     "background client_metadata context_management conversation include input instructions max_output_tokens max_tool_calls metadata model",
@@ -30,7 +30,7 @@ _TYPED_TOOLS = ("local_shell", "apply_patch", "computer", "computer_use_preview"
 
 class Responses:
     name = "openai_responses"
-
+    api = OPENAI
     version = "v1"
     query = OPENAI_QUERY
     _endpoints = Endpoints(

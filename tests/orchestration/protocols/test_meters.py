@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.gateway.protocols import PROTOCOLS, metering
-from orchestration.gateway.protocols.interface import Usage
-from tests.orchestration.gateway.protocols import answers
+from orchestration.protocols import PROTOCOLS
+from orchestration.protocols.interface import Usage
+from orchestration.protocols.streams import metering
+from tests.orchestration.protocols import answers
 
 NAMES = list(PROTOCOLS)
 PARTS = dict.fromkeys(NAMES, (1000, 50, 300))

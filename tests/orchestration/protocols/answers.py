@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from orchestration.gateway.protocols import PROTOCOLS
-from orchestration.gateway.protocols.interface import Reading, Request, Usage
+from orchestration.protocols import PROTOCOLS
+from orchestration.protocols.interface import Reading, Request, Usage
 from tests.agents import stub_llm
 
 EVENTS = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.gateway.protocols.streams import encodings, json_stream, sse
+from orchestration.protocols.streams import encodings, json_stream, sse
 
 STREAM = 'data: {"ä":1}\r\n\r\n: ping\n\nevent: x\ndata: a\ndata:  b\n\nid: 3\rdata\revent: y\r\rdata: € last'.encode()
 EVENTS = [("", '{"ä":1}'.encode()), ("x", b"a\n b"), ("y", b""), ("", "€ last".encode())]

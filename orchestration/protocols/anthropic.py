@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestration.gateway.protocols import json_edits, media, reading
-from orchestration.gateway.protocols.anthropic_answers import Messages
-from orchestration.gateway.protocols.interface import Meter, Request, Route
-from orchestration.gateway.protocols.media import Media
-from orchestration.gateway.protocols.metering import BodyMeter
-from orchestration.gateway.protocols.reading import Values, unbounded
-from orchestration.gateway.protocols.routes import Endpoints
+from orchestration.protocols import json_edits, media, reading
+from orchestration.protocols.anthropic_answers import Messages
+from orchestration.protocols.interface import Api, Meter, Request, Route
+from orchestration.protocols.media import Media
+from orchestration.protocols.reading import Values, unbounded
+from orchestration.protocols.routes import Endpoints
+from orchestration.protocols.streams.metering import BodyMeter
 
 _PARAMETERS = reading.names(
     "cache_control container context_management diagnostics fallback_credit_token inference_geo max_tokens messages metadata model",
@@ -49,7 +49,15 @@ _ERRORS = {
 
 class Anthropic:
     name = "anthropic"
-
+    api = Api(
+        address="https://api.anthropic.com",
+        keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
+        addresses=("ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE"),
+        key_header=("x-api-key", ""),
+        bearer_keys=frozenset({"ANTHROPIC_AUTH_TOKEN"}),
+        headers=(("anthropic-version", "2023-06-01"),),
+        rate_limit="anthropic-ratelimit-requests-{}",
+    )
     version = "v1"
     query = frozenset(("beta", "limit", "before_id", "after_id"))
     _endpoints = Endpoints(

@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from orchestration.gateway.protocols import media
-from orchestration.gateway.protocols.interface import Refused
+from orchestration.protocols import media
+from orchestration.protocols.interface import Refused
 
 
 def png(width: int, height: int) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from orchestration.gateway.protocols.chat import Chat
-from orchestration.gateway.protocols.interface import Reading, Refused, Request, Route
-from tests.orchestration.gateway.protocols import answers
+from orchestration.protocols.chat import Chat
+from orchestration.protocols.interface import Reading, Refused, Request, Route
+from tests.orchestration.protocols import answers
 
 API = Chat()
 BASE = {"model": "qwen3-coder", "messages": [{"role": "user", "content": "hi"}]}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from orchestration.gateway.protocols import PROTOCOLS, bounds
-from orchestration.gateway.protocols.anthropic import Anthropic
-from orchestration.gateway.protocols.interface import Item, Request, Route, Usage
+from orchestration.protocols import PROTOCOLS, bounds
+from orchestration.protocols.anthropic import Anthropic
+from orchestration.protocols.interface import Item, Request, Route, Usage
 
 SYSTEM = "You are a coding agent. " * 1_500
 FIRST = [{"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}]

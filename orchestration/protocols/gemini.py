@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestration.gateway.protocols import json_edits, media, reading
-from orchestration.gateway.protocols.gemini_answers import Contents
-from orchestration.gateway.protocols.interface import Meter, Refused, Request, Route
-from orchestration.gateway.protocols.media import Media
-from orchestration.gateway.protocols.metering import BodyMeter
-from orchestration.gateway.protocols.reading import Values, unbounded
-from orchestration.gateway.protocols.routes import parts_of
+from orchestration.protocols import json_edits, media, reading
+from orchestration.protocols.gemini_answers import Contents
+from orchestration.protocols.interface import Api, Meter, Refused, Request, Route
+from orchestration.protocols.media import Media
+from orchestration.protocols.reading import Values, unbounded
+from orchestration.protocols.routes import parts_of
+from orchestration.protocols.streams.metering import BodyMeter
 
 _VERB = re.compile(r"(?:models|tunedModels)/([A-Za-z0-9._@-]{1,120}):([A-Za-z]+)")
 _MODELS = re.compile(r"models(/[A-Za-z0-9._@-]{1,120})?")
@@ -35,7 +35,13 @@ _STATUSES = {
 
 class Gemini:
     name = "gemini"
-
+    api = Api(
+        address="https://generativelanguage.googleapis.com",
+        keys=("GEMINI_API_KEY",),
+        addresses=("GOOGLE_GEMINI_BASE_URL",),
+        key_header=("x-goog-api-key", ""),
+        telemetry_name="gcp.gemini",
+    )
     version = "v1beta"
     query = frozenset(("alt", "pageSize", "pageToken"))
 

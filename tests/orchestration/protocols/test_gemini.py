@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from orchestration.gateway.protocols.gemini import Gemini
-from orchestration.gateway.protocols.interface import Refused, Request, Route
-from tests.orchestration.gateway.protocols import answers
+from orchestration.protocols.gemini import Gemini
+from orchestration.protocols.interface import Refused, Request, Route
+from tests.orchestration.protocols import answers
 
 API = Gemini()
 STREAM = "models/gemini-2.5-pro:streamGenerateContent"

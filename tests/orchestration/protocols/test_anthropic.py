@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from orchestration.gateway.protocols import reading
-from orchestration.gateway.protocols.anthropic import Anthropic
-from orchestration.gateway.protocols.chat import Chat
-from orchestration.gateway.protocols.gemini import Gemini
-from orchestration.gateway.protocols.interface import Reading, Refused, Request, Route, Usage
-from orchestration.gateway.protocols.responses import Responses
-from tests.orchestration.gateway.protocols import answers
+from orchestration.protocols import reading
+from orchestration.protocols.anthropic import Anthropic
+from orchestration.protocols.chat import Chat
+from orchestration.protocols.gemini import Gemini
+from orchestration.protocols.interface import Reading, Refused, Request, Route, Usage
+from orchestration.protocols.responses import Responses
+from tests.orchestration.protocols import answers
 
 API = Anthropic()
 PNG = "iVBORw0KGgoAAAANSUhEUgAAA+gAAAPoCAIAAAC"  # 1,000 by 1,000

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from orchestration.gateway.protocols.interface import Reading
-from orchestration.gateway.protocols.streams import encodings, json_stream, sse
+from orchestration.protocols.interface import Reading
+from orchestration.protocols.streams import encodings, json_stream, sse
 
 MAX_ANSWER_BYTES = 64 << 20
 """A whole answer that is not a stream is kept until its end, up to this size."""

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestration.gateway.protocols import reading
-from orchestration.gateway.protocols.interface import Reading, Request, Usage
-from orchestration.gateway.protocols.metering import (
+from orchestration.protocols import reading
+from orchestration.protocols.interface import Reading, Request, Usage
+from orchestration.protocols.streams.metering import (
     Unreadable,
     count,
     dump_bytes,
