@@ -183,6 +183,7 @@ QUERIES = {
         ),
         *("reason=%00", "q=%00", "cursor=", "cursor=x", "cursor=-1", "cursor=1.5", "cursor=%D9%A5", "cursor=" + "9" * 40),
     ],
+    "/executor/workers": ["sort=spent", "sort=cost,entry", "phase=lunch", "q=" + "x" * 201],
     "/budget/ledger": ["limit=0", "cursor=abc", "format=xml", "cursor=" + "9" * 19],
     "/budget/changes": ["limit=501", "cursor=%00"],
     "/budget/holds": ["limit=0", "cursor=-"],

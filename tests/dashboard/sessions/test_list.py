@@ -2,17 +2,17 @@
 
 import re
 from datetime import timedelta
-from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.utils.timezone import now
 
-from dashboard.sessions import fleet
+from budget.models import Hold
 from dashboard.shared.charts import phasebar, swimlanes
 from orchestration import sessions
 from orchestration.executor import control
+from orchestration.lists import sessions as lists
 from orchestration.models import Entry, Session, Worker
 from orchestration.sessions import metering
 from orchestration.sessions.tracing import phase_history
@@ -224,9 +224,8 @@ def test_the_grid_shows_the_last_lines_of_a_chosen_session(ana: Client, workspac
 
 def test_what_a_session_burns_is_spend_over_time() -> None:
     at = now()
-    old, young = Mock(round_cost=600), Mock(round_cost=600)
-    old.session.started_at, young.session.started_at = at - timedelta(seconds=60), at
-    assert (fleet.burn(old, at), fleet.burn(young, at)) == (10, 60)
+    old, young = (Session(started_at=at - timedelta(seconds=age), hold=Hold(drawn=600)) for age in (60, 0))
+    assert (lists.burn(old, at), lists.burn(young, at)) == (10, 60)
 
 
 def test_a_lane_shows_waits_dashed_failures_crossed_and_no_right_edge_while_it_runs() -> None:

@@ -1,4 +1,4 @@
-"""The filters and orders of the list of entries: the API has those of the page."""
+"""The filters and orders of the lists of entries and sessions: the API has those of the page."""
 
 import pytest
 from django.test import Client
@@ -9,10 +9,10 @@ from budget.limits import caps
 from budget.models import Account
 from orchestration.backlog import entry_actions
 from orchestration.lists.entries import SORTS, SYNONYMS
-from orchestration.models import Entry
+from orchestration.models import Entry, Session
 from tests.contract.api import Api
 from tests.dashboard.seeds.entries import user as person
-from tests.factories import ANA, a_charge, a_workspace, an_entry
+from tests.factories import ANA, a_charge, a_session, a_workspace, an_entry
 from workspaces.models import Workspace
 
 
@@ -87,3 +87,15 @@ def test_a_cursor_belongs_to_its_order(shop: Api, spent: list[Entry]) -> None:
         400,
         200,
     ]
+
+
+def test_sessions_at_work_come_in_the_orders_and_by_the_filters_of_their_page(shop: Api, workspace: Workspace) -> None:
+    sessions = [a_session(an_entry(workspace, content=text)) for text in ("Sort", "Count", "Sort more")]
+    Session.objects.filter(pk=sessions[1].pk).update(phase="verification")
+    numbers = {session.pk: n for n, session in enumerate(sessions, start=1)}
+
+    def by(query: str) -> list[int]:
+        return [numbers[row["sessionID"]] for row in shop.get(f"/executor/workers?{query}").json["workers"]]
+
+    assert by("sort=-entry") == by("")[::-1] == [3, 2, 1] and by("q=sort&sort=entry") == [1, 3]
+    assert by("phase=verification") == by("q=%232") == by(f"q={sessions[1].pk}") == [2]
