@@ -43,7 +43,8 @@ def page_in_order(
         rows = beyond(rows, key, tie, after, down=descending)
     sign = "-" if descending else ""
     read = list(rows.order_by(f"{sign}{key}", f"{sign}{tie}")[: limit + 1])
-    return read[:limit], pair_of(read[limit - 1], key, tie) if len(read) > limit else None
+    following = f"{getattr(read[limit - 1], key)}_{getattr(read[limit - 1], tie)}" if len(read) > limit else None
+    return read[:limit], following
 
 
 def beyond(rows: QuerySet[Row], key: str, tie: str, at: tuple[Any, Any], *, down: bool) -> QuerySet[Row]:
@@ -58,7 +59,3 @@ def pair(cursor: str) -> tuple[int, int] | None:
     match = _PAIR.fullmatch(cursor)
     numbers = (int(match[1]), int(match[2])) if match else None
     return numbers if numbers and all(abs(number) < 2**63 for number in numbers) else None
-
-
-def pair_of(row: Any, key: str, tie: str) -> str:
-    return f"{getattr(row, key)}_{getattr(row, tie)}"

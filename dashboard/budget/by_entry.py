@@ -108,7 +108,7 @@ def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
         "filtered": filtered,
         "good_news": bool(chosen["over"]) and not (chosen["locked"] or chosen["none"] or chosen["q"]),
         "chips": _chips(page_request, chosen),
-        "sorts": {key: _sort(page_request, key, name, descending) for key in SORTS},
+        "sorts": {key: filters.head(page_request, key, (name, descending), ["seq"], "seq") for key in SORTS},
         "query": filters.query(page_request, "edit", "release"),
         "editing": editing,
         "whole": next((dividing.total(row["account"]) for row in rows if row["entry"].pk == editing), None),
@@ -180,13 +180,6 @@ def _chips(page_request: PageRequest, chosen: dict[str, Any]) -> list[tuple[str,
         others = [other for other, _ in named if other != key]
         chips.append((word, filters.query(page_request, *others, **{key: "1"}), bool(chosen[key])))
     return chips
-
-
-def _sort(page_request: PageRequest, name: str, chosen: str, descending: bool) -> dict[str, str]:
-    """The link and current sort order of a column head. The first click sorts money descending, numbers ascending."""
-    now = ("descending" if descending else "ascending") if name == chosen else ""
-    order = name if (descending if now else name == "seq") else f"-{name}"
-    return {"query": filters.query(page_request, sort="" if order == "seq" else order), "now": now}
 
 
 def _csv(page_request: PageRequest) -> HttpResponseBase:

@@ -15,7 +15,6 @@ from orchestration.facts import reasons
 from orchestration.facts.reasons import Reason
 from orchestration.landing import reads as landing_reads
 from orchestration.lists import entries as lists
-from orchestration.lists.entries import EntryQuery
 from orchestration.models import Entry
 
 MAX_CARDS = 10
@@ -50,7 +49,7 @@ class Column:
     parts: list[Part]
 
 
-def build(page_request: PageRequest, query: EntryQuery, known: rail.Counts) -> dict[str, Any]:
+def build(page_request: PageRequest, query: lists.EntryQuery, known: rail.Counts) -> dict[str, Any]:
     """Two statements, and those of the rows."""
     base = lists.matching_any_status(page_request.workspace.pk, query)
     piles = together.read(

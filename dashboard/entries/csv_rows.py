@@ -10,7 +10,6 @@ from budget.reads import csv_export
 from dashboard.entries import rows
 from dashboard.shared.page_request import PageRequest
 from orchestration.lists import entries as lists
-from orchestration.lists.entries import EntryQuery
 from orchestration.models import Entry
 
 BATCH_SIZE = 500
@@ -42,7 +41,7 @@ HEAD = [
 ]
 
 
-def export(page_request: PageRequest, query: EntryQuery) -> StreamingHttpResponse:
+def export(page_request: PageRequest, query: lists.EntryQuery) -> StreamingHttpResponse:
     name, descending = query.order
     sign = "-" if descending else ""
     entries = lists.ordered(lists.matching(page_request.workspace.pk, query), name)

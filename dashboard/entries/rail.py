@@ -15,7 +15,6 @@ from orchestration.backlog.rules import status_groups
 from orchestration.facts import reasons
 from orchestration.facts.reasons import Reason
 from orchestration.lists import entries as lists
-from orchestration.lists.entries import EntryQuery
 from orchestration.models import Entry, Executor, Question
 
 MAX_GROUPS = 60
@@ -57,7 +56,7 @@ class Counts:
         return sum(self.by_kind.get(kind, 0) for kind in kinds)
 
 
-def count(page_request: PageRequest, query: EntryQuery) -> Counts:
+def count(page_request: PageRequest, query: lists.EntryQuery) -> Counts:
     """Count entries with a reason by reason, the rest up to COUNTED_TO. One statement, one more while an agent waits for an answer,
     and four while some agents cannot start."""
     entries = lists.matching_any_status(page_request.workspace.pk, query).order_by()
@@ -116,7 +115,7 @@ def _move_those_without_agent(known: Counts, entries: QuerySet[Entry], shut: Q) 
     known.by_kind["ready"] = entries.filter(status_groups.of_kind("ready", shut))[: counts.COUNTED_TO + 1].count()
 
 
-def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[dict[str, Any]]:
+def build(page_request: PageRequest, query: lists.EntryQuery, known: Counts) -> list[dict[str, Any]]:
     """The links: all entries, each status, and below a status its reasons."""
     status, reason = query.chosen["status"], query.chosen["reason"]
     items = [_item(page_request, "All", counts.text(known.total), not status and not reason)]
@@ -140,7 +139,7 @@ def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[d
     return items
 
 
-def groups(page_request: PageRequest, query: EntryQuery) -> Head[dict[str, Any]]:
+def groups(page_request: PageRequest, query: lists.EntryQuery) -> Head[dict[str, Any]]:
     """The first groups of the entries under the other filters, in the order of the backlog. One query, which reads the saved views too."""
     chosen = query.chosen["group"]
     others = replace(query, chosen=query.chosen | {"group": ""})

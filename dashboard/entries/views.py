@@ -141,13 +141,8 @@ class Listing:
         }
 
     def _head(self, name: str, word: str) -> dict[str, str]:
-        """The link and current sort order of a column head. The first click sorts amounts descending, numbers ascending."""
-        by, descending = self.query.order
-        now = ("descending" if descending else "ascending") if name == by else ""
-        upward = name in entries_filters.UPWARD_FIRST
-        sort = f"-{name}" if (now == "ascending") or (not now and not upward) else name
-        query = filters.query(self.page_request, sort=sort)
-        return {"word": word, "name": name, "now": now, "query": query}
+        head = filters.head(self.page_request, name, self.query.order, entries_filters.UPWARD_FIRST)
+        return head | {"word": word, "name": name}
 
     def _empty(self, known: rail.Counts, matching: int) -> str:
         """`none` (no entries yet), `filtered` (nothing matches), `good` (an empty status that is good news), or empty if there are rows."""

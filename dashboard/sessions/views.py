@@ -116,7 +116,7 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
             "phases": WorkersFilter.base_fields["phase"].choices,  # type: ignore[attr-defined]
             "older": older[: MAX_COUNTED + 1].count(),
             "most_counted": MAX_COUNTED,
-            "sorts": {key: _sort(page_request, key, name, down) for key in SORTS},
+            "sorts": {key: filters.head(page_request, key, (name, down), ("entry", "output")) for key in SORTS},
             "query": filters.query(page_request, "session"),
             "with_ended": filters.query(page_request, "state", "phase", "sort", "view", ended="1"),
             "without_ended": filters.query(page_request, "ended", "state"),
@@ -231,13 +231,6 @@ def _chips(page_request: PageRequest, chosen: dict[str, Any], recent: list[Row])
         if number or key in ("", chosen["state"]):
             chips.append((word, filters.query(page_request, "session", state=key), chosen["state"] == key, number))
     return chips
-
-
-def _sort(page_request: PageRequest, name: str, chosen: str, down: bool) -> dict[str, str]:
-    """The link and current sort order of a column head. The first click sorts time and money descending."""
-    current = ("descending" if down else "ascending") if name == chosen else ""
-    order = ("" if down else "-") + name if current else name if name in ("entry", "output") else f"-{name}"
-    return {"query": filters.query(page_request, sort=order), "now": current}
 
 
 def _csv(page_request: PageRequest) -> HttpResponseBase:

@@ -43,14 +43,7 @@ def get_todo(
     if "\x00" in words:
         raise Invalid("may not contain NUL", "q")
     rows, following = queries.entries_page(
-        workspace.pk,
-        status=status or "",
-        reason=reason or "",
-        words=words,
-        search=search or "",
-        sort=sort or "",
-        limit=limit,
-        cursor=cursor,
+        workspace.pk, status=status, reason=reason, words=words, search=search, sort=sort, limit=limit, cursor=cursor
     )
     return {
         "id": workspace.pk,

@@ -209,11 +209,11 @@ def diagnostics(workspace_id: str) -> dict[str, Any]:
 def entries_page(
     workspace_id: str,
     *,
-    status: str = "",
-    reason: str = "",
+    status: str | None = None,
+    reason: str | None = None,
     words: str = "",
-    search: str = "",
-    sort: str = "",
+    search: str | None = None,
+    sort: str | None = None,
     limit: int = 500,
     cursor: str | None = None,
 ) -> tuple[list[Entry], str | None]:

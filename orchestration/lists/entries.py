@@ -160,8 +160,7 @@ def searched(workspace_id: str, text: str) -> QuerySet[Entry]:
     search = search_language.parse(text)
     if search.ignored or "\x00" in text:
         raise Invalid(f"Cannot be read: {', '.join(search.ignored) or 'NUL'}", "search")
-    by_state = any(term.name in ("status", "reason") for term in search.terms)
-    shut = _shut(workspace_id) if by_state else None
+    shut = _shut(workspace_id) if {term.name for term in search.terms} & {"status", "reason"} else None
     return matching_any_status(workspace_id, EntryQuery({"locked": ""}, search, [], shut))
 
 
@@ -182,12 +181,13 @@ def ordered(entries: QuerySet[Entry], name: str) -> QuerySet[Entry]:
     return entries.annotate(place=SORTS[name])
 
 
-def by_word(word: str) -> Q:
+def by_word(word: str, of: str = "") -> Q:
+    """`of`: the path from other rows to their entry."""
     number = word.removeprefix("#")
-    by_number = Q(seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
+    by_number = Q((f"{of}seq", int(number))) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
     if by_number and word.startswith("#"):
         return by_number
-    return Q(content__icontains=word) | Q(id=word) | by_number
+    return Q((f"{of}content__icontains", word)) | Q((f"{of}id", word)) | by_number
 
 
 def _by_term(workspace_id: str, entries: QuerySet[Entry], term: Term, shut: Q | None) -> QuerySet[Entry]:

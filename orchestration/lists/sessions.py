@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from orchestration.lists import entries
 from orchestration.models import Session
 
 MAX_WORDS = 200
@@ -22,7 +23,6 @@ def burn(session: Session, at: datetime) -> float:
 
 
 def _cost(session: Session) -> int:
-    """Of its round."""
     return session.hold.drawn if session.hold else 0
 
 
@@ -34,7 +34,6 @@ SORTS: Mapping[str, Callable[[Session, datetime], Any]] = {
     "burn": burn,
 }
 ORDER = rf"^-?({'|'.join(SORTS)})$"
-"""A sort parameter; `-` is descending."""
 PHASE = rf"^({'|'.join(Session.Phase.values)})$"
 
 
@@ -58,6 +57,4 @@ def has_words(session: Session, text: str) -> bool:
 
 def of_words(text: str) -> Q:
     """The same in the database, where an id is whole: an index finds it."""
-    number = text.removeprefix("#")
-    by_number = Q(entry__seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
-    return Q(entry__content__icontains=text) | Q(pk=text) | Q(entry_id=text) | by_number
+    return entries.by_word(text, "entry__") | Q(pk=text)

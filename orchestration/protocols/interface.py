@@ -20,7 +20,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """What is the same for all requests to a provider's API. Header names are in lower case."""
+    """The same for all requests to a provider's API. Header names are in lower case."""
 
     address: str
     """Its base URL, unless the workspace names another."""

@@ -38,7 +38,7 @@ def paginate(
     """The rows beyond a cursor, ordered by `key` and then `tie`. An invalid cursor means the first page. `cursors`: for columns that are no
     integers.
     `within`: a column that is the same in all rows, and the first one of the index. `read` adds what the rows of one page need: the database sorts ids alone, and reads that for the page only."""
-    cursor_of, position = cursors or (lambda row: paging.pair_of(row, key, tie), paging.pair)
+    cursor_of, position = cursors or (lambda row: f"{getattr(row, key)}_{getattr(row, tie)}", paging.pair)
     cursor = position(before or after)
     forward = not (before and cursor)
     down = descending == forward
