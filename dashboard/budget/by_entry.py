@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
@@ -21,14 +21,10 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration.edge.queries import entry_for
+from orchestration.lists import entries as lists
 from orchestration.models import Entry
 
-COLUMNS = {
-    "spent": F("account__spent"),
-    "budget": F("account__budget"),
-    "left": F("account__budget") - F("account__spent") - F("account__held"),
-    "seq": F("seq"),
-}
+FLAGS = {"over": lists.FLAGS["over"], "locked": lists.FLAGS["locked"], "none": ~lists.FLAGS["own_budget"]}
 HEAD = [
     "entry_id",
     "number",
@@ -90,9 +86,9 @@ def _cell(page_request: PageRequest, *, entry_id: str) -> dict[str, Any]:
 def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
     chosen, ignored = filters.read(EntriesFilter, page_request)
     entries = _filtered(page_request, chosen)
-    name, descending = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
+    name, descending = lists.order(chosen["sort"], "seq")
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
-    cut = paging.paginate(entries.annotate(place=COLUMNS[name]), "place", "seq", descending=descending, **cursor)
+    cut = paging.paginate(lists.ordered(entries, name), "place", "seq", descending=descending, **cursor)
     filtered = any(chosen[key] for key in ("over", "locked", "none", "q"))
     everything = {} if filtered else allocated.sums(page_request.project.pk)
     totals = everything or _totals(entries)
@@ -112,7 +108,7 @@ def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
         "filtered": filtered,
         "good_news": bool(chosen["over"]) and not (chosen["locked"] or chosen["none"] or chosen["q"]),
         "chips": _chips(page_request, chosen),
-        "sorts": {key: _sort(page_request, key, name, descending) for key in SORTS},
+        "sorts": {key: filters.head(page_request, key, (name, descending), ["seq"], "seq") for key in SORTS},
         "query": filters.query(page_request, "edit", "release"),
         "editing": editing,
         "whole": next((dividing.total(row["account"]) for row in rows if row["entry"].pk == editing), None),
@@ -136,18 +132,12 @@ def worth_of(account_ids: Iterable[str]) -> dict[str, Worth]:
 
 
 def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Entry]:
-    entries = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True).select_related("account")
-    if chosen.get("over"):
-        entries = entries.filter(account__spent__gt=F("account__budget"))
-    if chosen.get("locked"):
-        entries = entries.filter(account__human_locked=True)
-    if chosen.get("none"):
-        entries = entries.filter(account__own_budget=False)
-    if words := str(chosen.get("q") or "").strip():
-        number = words.removeprefix("#")
-        by_number = Q(seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
-        entries = entries.filter(Q(content__icontains=words) | Q(id=words) | by_number)
-    return entries
+    entries = lists.backlog(page_request.workspace.pk).select_related("account")
+    for name, flag in FLAGS.items():
+        if chosen.get(name):
+            entries = entries.filter(flag)
+    words = str(chosen.get("q") or "").strip()
+    return entries.filter(lists.by_word(words)) if words else entries
 
 
 def _totals(entries: QuerySet[Entry]) -> dict[str, int]:
@@ -192,18 +182,11 @@ def _chips(page_request: PageRequest, chosen: dict[str, Any]) -> list[tuple[str,
     return chips
 
 
-def _sort(page_request: PageRequest, name: str, chosen: str, descending: bool) -> dict[str, str]:
-    """The link and current sort order of a column head. The first click sorts money descending, numbers ascending."""
-    now = ("descending" if descending else "ascending") if name == chosen else ""
-    order = name if (descending if now else name == "seq") else f"-{name}"
-    return {"query": filters.query(page_request, sort="" if order == "seq" else order), "now": now}
-
-
 def _csv(page_request: PageRequest) -> HttpResponseBase:
     chosen, _ = filters.read(EntriesFilter, page_request)
-    name, down = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
+    name, down = lists.order(chosen["sort"], "seq")
     order = [f"{'-' if down else ''}{key}" for key in ("place", "seq")]
-    entries = list(_filtered(page_request, chosen).annotate(place=COLUMNS[name]).order_by(*order))
+    entries = list(lists.ordered(_filtered(page_request, chosen), name).order_by(*order))
     shown = "-".join(["budget-by-entry", *(key for key in ("over", "locked", "none") if chosen[key])])
     return csv_export.respond(shown, HEAD, _lines(page_request.project, entries))
 

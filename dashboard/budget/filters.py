@@ -3,8 +3,10 @@
 from django import forms
 
 from budget.models import BudgetChange, Category
+from dashboard.shared.lists import filters
 
 SORTS = ("spent", "budget", "left", "seq")
+"""The columns of the page that are an order of entries."""
 
 
 class EntriesFilter(forms.Form):
@@ -12,7 +14,7 @@ class EntriesFilter(forms.Form):
     locked = forms.ChoiceField(choices=[("", ""), ("1", "")], required=False)
     none = forms.ChoiceField(choices=[("", ""), ("1", "")], required=False)
     q = forms.CharField(max_length=200, required=False)
-    sort = forms.ChoiceField(choices=[("", ""), *((f"{sign}{name}", "") for name in SORTS for sign in ("", "-"))], required=False)
+    sort = filters.sort_field(SORTS)
 
 
 class LedgerFilter(forms.Form):

@@ -6,9 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from dashboard.entries import filters as entries_filters
 from dashboard.entries import rail, rows
-from dashboard.entries.filters import EntryQuery
 from dashboard.shared.counts import text
 from dashboard.shared.lists import filters, together
 from dashboard.shared.page_request import PageRequest
@@ -16,6 +14,7 @@ from orchestration.backlog.rules import status_groups
 from orchestration.facts import reasons
 from orchestration.facts.reasons import Reason
 from orchestration.landing import reads as landing_reads
+from orchestration.lists import entries as lists
 from orchestration.models import Entry
 
 MAX_CARDS = 10
@@ -50,9 +49,9 @@ class Column:
     parts: list[Part]
 
 
-def build(page_request: PageRequest, query: EntryQuery, known: rail.Counts) -> dict[str, Any]:
+def build(page_request: PageRequest, query: lists.EntryQuery, known: rail.Counts) -> dict[str, Any]:
     """Two statements, and those of the rows."""
-    base = entries_filters.matching_any_status(page_request.workspace.pk, query)
+    base = lists.matching_any_status(page_request.workspace.pk, query)
     piles = together.read(
         {name: _pile(page_request.workspace.pk, base, name, known, query.shut).values_list("pk") for name in COLUMNS}
     )
@@ -78,7 +77,7 @@ def _pile(workspace_id: str, base: QuerySet[Entry], name: str, known: rail.Count
     stored = status_groups.STORED_KINDS.get(name)
     # A look into another table for questions keeps a database from its index of states.
     is_stored = stored is not None and shut is None and not known.by_reason.get(("review", str(Reason.WAITING_FOR_ANSWER)))
-    entries = base.filter(stored if is_stored else entries_filters.by_status(workspace_id, name, shut))
+    entries = base.filter(stored if is_stored else lists.by_status(workspace_id, name, shut))
     if name == "landed":
         return entries.order_by("-updated_at", "-seq")[: landing_reads.MAX_RECENT]
     return entries.order_by(*(_IN_ORDER_OF_START if name == "ready" else ("seq",)))[:MAX_CARDS]

@@ -20,6 +20,7 @@ from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from orchestration.backlog import entries, entry_actions
+from orchestration.lists import entries as lists
 from orchestration.models import Entry
 from workspaces.errors import Forbidden, Invalid, NotFound
 
@@ -87,14 +88,14 @@ def _chosen(page_request: PageRequest, form_data: dict[str, Any]) -> list[Entry]
                 page_request.role,
             )
         )
-        matches = filters.matching(page_request.workspace.pk, query)
+        matches = lists.matching(page_request.workspace.pk, query)
     else:
         picks = set(page_request.request.POST.getlist("pick")) | set(
             filter(None, page_request.request.POST.get("picks", "").split(","))
         )
         if len(picks) > MAX_ENTRIES:  # databases limit the number of parameters
             raise Invalid(f"At most {MAX_ENTRIES} entries at once: select fewer, or all that match", "pick")
-        matches = filters.backlog(page_request.workspace.pk).filter(pk__in=[pick for pick in picks if "\x00" not in pick])
+        matches = lists.backlog(page_request.workspace.pk).filter(pk__in=[pick for pick in picks if "\x00" not in pick])
         if len(matches) != len(picks):
             raise Invalid(GONE, "pick")
     limit = MAX_ENTRIES if form_data["do"] != "export" else 100_000

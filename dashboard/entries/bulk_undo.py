@@ -11,13 +11,13 @@ from django.views.decorators.http import require_POST
 
 from dashboard.entries import refusals
 from dashboard.entries.bulk_actions import entries_
-from dashboard.entries.filters import backlog
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo, done
 from orchestration.backlog import entries, entry_actions
 from orchestration.backlog.tree import leaves
+from orchestration.lists.entries import backlog
 from orchestration.models import Entry
 from workspaces.access import Need
 from workspaces.errors import Conflict, Invalid

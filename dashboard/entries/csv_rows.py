@@ -7,9 +7,9 @@ from django.http import StreamingHttpResponse
 
 from budget import amounts
 from budget.reads import csv_export
-from dashboard.entries import filters, rows
-from dashboard.entries.filters import EntryQuery
+from dashboard.entries import rows
 from dashboard.shared.page_request import PageRequest
+from orchestration.lists import entries as lists
 from orchestration.models import Entry
 
 BATCH_SIZE = 500
@@ -41,10 +41,10 @@ HEAD = [
 ]
 
 
-def export(page_request: PageRequest, query: EntryQuery) -> StreamingHttpResponse:
-    _, descending = query.order
+def export(page_request: PageRequest, query: lists.EntryQuery) -> StreamingHttpResponse:
+    name, descending = query.order
     sign = "-" if descending else ""
-    entries = filters.ordered(filters.matching(page_request.workspace.pk, query), query)
+    entries = lists.ordered(lists.matching(page_request.workspace.pk, query), name)
     ids = list(entries.order_by(f"{sign}place", f"{sign}seq").values_list("pk", flat=True))
     shown = [query.chosen["status"], query.chosen["reason"], "filtered" if query.search.has_criteria else ""]
     return csv_export.respond("-".join(["entries", *filter(None, shown)]), HEAD, lines(page_request, ids))

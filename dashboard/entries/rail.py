@@ -6,9 +6,7 @@ from typing import Any
 from django.db.models import BooleanField, Count, Min, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 
-from dashboard.entries import filters as entries_filters
 from dashboard.entries import saved_views
-from dashboard.entries.filters import EntryQuery
 from dashboard.shared import counts
 from dashboard.shared.lists import filters, together
 from dashboard.shared.lists.head import Head
@@ -16,6 +14,7 @@ from dashboard.shared.page_request import PageRequest
 from orchestration.backlog.rules import status_groups
 from orchestration.facts import reasons
 from orchestration.facts.reasons import Reason
+from orchestration.lists import entries as lists
 from orchestration.models import Entry, Executor, Question
 
 MAX_GROUPS = 60
@@ -57,10 +56,10 @@ class Counts:
         return sum(self.by_kind.get(kind, 0) for kind in kinds)
 
 
-def count(page_request: PageRequest, query: EntryQuery) -> Counts:
+def count(page_request: PageRequest, query: lists.EntryQuery) -> Counts:
     """Count entries with a reason by reason, the rest up to COUNTED_TO. One statement, one more while an agent waits for an answer,
     and four while some agents cannot start."""
-    entries = entries_filters.matching_any_status(page_request.workspace.pk, query).order_by()
+    entries = lists.matching_any_status(page_request.workspace.pk, query).order_by()
     columns = ("kind", "stored", "n")
     with_reasons = entries.filter(status_groups.WITH_REASONS).annotate(
         kind=status_groups.STORED_KIND, stored=status_groups.STORED_REASON
@@ -116,7 +115,7 @@ def _move_those_without_agent(known: Counts, entries: QuerySet[Entry], shut: Q) 
     known.by_kind["ready"] = entries.filter(status_groups.of_kind("ready", shut))[: counts.COUNTED_TO + 1].count()
 
 
-def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[dict[str, Any]]:
+def build(page_request: PageRequest, query: lists.EntryQuery, known: Counts) -> list[dict[str, Any]]:
     """The links: all entries, each status, and below a status its reasons."""
     status, reason = query.chosen["status"], query.chosen["reason"]
     items = [_item(page_request, "All", counts.text(known.total), not status and not reason)]
@@ -140,17 +139,17 @@ def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[d
     return items
 
 
-def groups(page_request: PageRequest, query: EntryQuery) -> Head[dict[str, Any]]:
+def groups(page_request: PageRequest, query: lists.EntryQuery) -> Head[dict[str, Any]]:
     """The first groups of the entries under the other filters, in the order of the backlog. One query, which reads the saved views too."""
     chosen = query.chosen["group"]
     others = replace(query, chosen=query.chosen | {"group": ""})
-    entries = entries_filters.matching(page_request.workspace.pk, others).filter(_HAS_GROUP).order_by()
+    entries = lists.matching(page_request.workspace.pk, others).filter(_HAS_GROUP).order_by()
     counted = entries.values("group").annotate(n=Count("*"), first=Min("seq"), none=Value("")).order_by("first")
-    lists = {
+    piles = {
         "headings": counted.values_list("group", "n", "first", "none")[: MAX_GROUPS + 1],
         "views": saved_views.rows(page_request),
     }
-    read = together.read(lists)
+    read = together.read(piles)
     saved_views.remember(page_request, read["views"])
     shown = Head(
         {

@@ -18,6 +18,7 @@ from dashboard.shared.texts import agent_choices
 from orchestration.backlog.tree import reads as tree
 from orchestration.executor.plan import Check
 from orchestration.facts.reasons import Reason
+from orchestration.lists import entries as lists
 from orchestration.models import Entry
 
 GOOD_NEWS = {
@@ -65,7 +66,7 @@ class Listing:
         self.page_request = page_request
 
     @cached_property
-    def query(self) -> entries_filters.EntryQuery:
+    def query(self) -> lists.EntryQuery:
         query = entries_filters.read(self.page_request)
         return query.of_any_status if query.chosen["view"] == "board" else query
 
@@ -74,7 +75,7 @@ class Listing:
         """The context of the page's headline and of the list, which show the same figures."""
         page_request, query, chosen = self.page_request, self.query, self.query.chosen
         known = rail.count(page_request, query)
-        entries = entries_filters.matching(page_request.workspace.pk, query)
+        entries = lists.matching(page_request.workspace.pk, query)
         number = known.matching(query.status, chosen["reason"])
         matching = entries[: counts.COUNTED_TO + 1].count() if number is None else number
         view = chosen["view"] if chosen["view"] in ("graph", "board") else ""
@@ -116,16 +117,16 @@ class Listing:
 
     def _table(self, entries: Any, groups: list[dict[str, Any]]) -> dict[str, Any]:
         page_request, query = self.page_request, self.query
-        _, descending = query.order
+        name, descending = query.order
         cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
-        ordered = entries_filters.ordered(entries, query)
-        within = "workspace" if query.order[0] in entries_filters.IN_GROUPS else ""
+        ordered = lists.ordered(entries, name)
+        within = "workspace" if name in lists.IN_GROUPS else ""
         read = _with_account_and_session
         cut = paging.paginate(ordered, "place", "seq", read, within=within, descending=descending, **cursor)
         tree.make_whole(cut.rows)
         shown, common = rows.rows_with_common_checks(page_request, cut.rows, own_first=True)
         counted = {group["word"]: group["n"] for group in groups}
-        if grouped := query.order[0] in entries_filters.IN_GROUPS:
+        if grouped := name in lists.IN_GROUPS:
             sections = headings.split(page_request, rows.below_parents(shown), counted)
         else:
             sections = [headings.Section("", "", "", shown)]
@@ -140,13 +141,8 @@ class Listing:
         }
 
     def _head(self, name: str, word: str) -> dict[str, str]:
-        """The link and current sort order of a column head. The first click sorts amounts descending, numbers ascending."""
-        by, descending = self.query.order
-        now = ("descending" if descending else "ascending") if name == by else ""
-        upward = name in entries_filters.UPWARD_FIRST
-        sort = f"-{name}" if (now == "ascending") or (not now and not upward) else name
-        query = filters.query(self.page_request, sort=sort)
-        return {"word": word, "name": name, "now": now, "query": query}
+        head = filters.head(self.page_request, name, self.query.order, entries_filters.UPWARD_FIRST)
+        return head | {"word": word, "name": name}
 
     def _empty(self, known: rail.Counts, matching: int) -> str:
         """`none` (no entries yet), `filtered` (nothing matches), `good` (an empty status that is good news), or empty if there are rows."""

@@ -7,10 +7,10 @@ from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from django.urls import reverse
 
-from dashboard.entries import filters
 from dashboard.find.hits import MAX_IN_GROUP, Hit
 from dashboard.shared.texts import labels
 from orchestration.edge import queries
+from orchestration.lists import entries as lists
 from orchestration.models import Entry, Session
 from workspaces.models import Workspace
 from workspaces.values import ids
@@ -30,9 +30,9 @@ def entries(mine: dict[str, Workspace], here: Workspace | None, words: Sequence[
         return []
     rows = Entry.objects.filter(_scope(mine, here), deleted_at__isnull=True)
     rows = rows.only("seq", "content", "status", "workspace_id").order_by("-seq")
-    named = list(rows.filter(filters.by_word(f"#{words[0]}"))[:MAX_IN_GROUP]) if len(words) == 1 and words[0].isdigit() else []
+    named = list(rows.filter(lists.by_word(f"#{words[0]}"))[:MAX_IN_GROUP]) if len(words) == 1 and words[0].isdigit() else []
     for word in words:
-        rows = rows.filter(filters.by_word(word))
+        rows = rows.filter(lists.by_word(word))
     listed = [*named, *rows.exclude(pk__in=[entry.pk for entry in named])[:MAX_IN_GROUP]][:MAX_IN_GROUP]
     return [
         Hit(f"#{entry.seq} {entry.title}", reverse("entry", args=[entry.workspace_id, entry.pk]), _state(mine, here, entry))

@@ -163,14 +163,8 @@ def _worked(shown: span.Span, since: datetime, until: datetime) -> str:
 
 def _head_cell(page_request: PageRequest, chosen: dict[str, Any], name: str, label: str) -> dict[str, str]:
     """The first click sorts figures descending, names ascending; the second one the other way."""
-    now = chosen["sort"].removeprefix("-") == name and ("descending" if chosen["sort"].startswith("-") else "ascending")
-    order = ("" if now == "descending" else "-") if now or name != "name" else ""
-    sort = f"{order}{name}"
-    return {
-        "label": label,
-        "now": now or "",
-        "query": filters.query(page_request, sort="" if sort == _usual_sort(chosen["by"]) else sort),
-    }
+    order = (chosen["sort"].removeprefix("-"), chosen["sort"].startswith("-"))
+    return filters.head(page_request, name, order, ["name"], _usual_sort(chosen["by"])) | {"label": label}
 
 
 def _head(by: str) -> list[str]:

@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from budget import amounts
-from dashboard.entries import filters, search_language
 from dashboard.new_entry import adding
 from dashboard.new_entry import form as entry_form
 from dashboard.shared.decorators import in_workspace
@@ -22,6 +21,8 @@ from dashboard.shared.texts import agent_choices
 from orchestration.backlog import entries
 from orchestration.edge import queries
 from orchestration.landing import reads
+from orchestration.lists import entries as lists
+from orchestration.lists import search_language
 from orchestration.models import Entry
 from orchestration.plans.readers.shared.items import Item, Plan
 from orchestration.verdicts import targets
@@ -117,8 +118,8 @@ def _render(page_request: PageRequest, form_data: dict[str, str], wrong: dict[st
 def hits(page_request: PageRequest) -> dict[str, Any]:
     """The newest entries that match the dependency search."""
     search = search_language.parse(page_request.request.GET.get("find", ""))
-    query = filters.EntryQuery(dict.fromkeys(("status", "reason", "locked", "group"), ""), search, [], page_request.shut)
-    matches: list[Entry] = list(filters.matching(page_request.workspace.pk, query).order_by("-seq")[:MAX_HITS])
+    query = lists.EntryQuery(dict.fromkeys(("status", "reason", "locked", "group"), ""), search, [], page_request.shut)
+    matches: list[Entry] = list(lists.matching(page_request.workspace.pk, query).order_by("-seq")[:MAX_HITS])
     return {"hits": matches, "search_words": page_request.request.GET.get("find", "")}
 
 

@@ -2,9 +2,10 @@
 
 from django import forms
 
+from dashboard.shared.lists import filters
+from orchestration.lists.sessions import MAX_WORDS, SORTS
 from orchestration.models import Session
 
-SORTS = ("elapsed", "cost", "output", "entry", "burn")
 STATES = {
     "running": "Running",
     "starting": "Starting",
@@ -26,8 +27,8 @@ LEVELS = {
 class WorkersFilter(forms.Form):
     state = forms.ChoiceField(choices=[("", ""), *STATES.items(), *OUTCOMES], required=False)
     phase = forms.ChoiceField(choices=[("", "Any phase"), *Session.Phase.choices], required=False)
-    q = forms.CharField(max_length=200, required=False)
-    sort = forms.ChoiceField(choices=[("", ""), *((f"{sign}{name}", "") for name in SORTS for sign in ("", "-"))], required=False)
+    q = forms.CharField(max_length=MAX_WORDS, required=False)
+    sort = filters.sort_field(SORTS)
     ended = forms.ChoiceField(choices=[("", ""), ("1", "")], required=False)
     view = forms.ChoiceField(choices=[("", ""), ("timeline", ""), ("grid", "")], required=False)
     session = forms.CharField(max_length=60, required=False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.sessions.rows import Row
+from orchestration.lists import sessions
 
 SILENT_AFTER, MUTE_AFTER = timedelta(seconds=60), timedelta(minutes=3)
 SORTS = {"": "Quietest first", "-burn": "Fastest burning first", "entry": "By number"}
@@ -20,13 +21,11 @@ class Tile:
 
 
 def tiles(rows: list[Row], at: datetime) -> list[Tile]:
-    return [Tile(row, _tone(at - row.silent_since), _share(row), round(burn(row, at) * 60)) for row in rows if not row.over]
-
-
-def burn(row: Row, at: datetime) -> float:
-    """Micro-USD a second since it was started. A session that is too young to tell counts as if it were ten seconds old."""
-    began = row.session.started_at or row.session.claimed_at
-    return (row.round_cost or 0) / max((at - began).total_seconds(), 10)
+    return [
+        Tile(row, _tone(at - row.silent_since), _share(row), round(sessions.burn(row.session, at) * 60))
+        for row in rows
+        if not row.over
+    ]
 
 
 def _tone(silent: timedelta) -> str:

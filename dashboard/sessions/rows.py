@@ -10,6 +10,7 @@ from dashboard.shared.fragments import ALARMING_AFTER, QUIET_AFTER
 from dashboard.shared.texts import labels
 from orchestration.configuration import Config
 from orchestration.edge import queries
+from orchestration.lists import sessions
 from orchestration.models import Entry, Session
 
 UNANSWERED_AFTER = timedelta(seconds=30)
@@ -56,7 +57,7 @@ class Row:
 def build_row(session: Session, config: Config, at: datetime) -> Row:
     """`at`: now."""
     over = session.status == Session.Status.ENDED
-    silent_since = session.last_output_at or session.started_at or session.claimed_at
+    silent_since = sessions.silent_since(session)
     silent = at - silent_since
     quiet = "" if over else "alarming" if silent > ALARMING_AFTER else "quiet" if silent > QUIET_AFTER else ""
     late = not over and session.worker is not None and at - session.worker.seen_at > timedelta(seconds=settings.LEASE_S / 2)

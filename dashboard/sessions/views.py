@@ -1,11 +1,11 @@
 """The session list: running sessions and those that ended within the hour, the most urgent first; or all ended sessions in pages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.timezone import now
@@ -14,7 +14,7 @@ from budget import amounts
 from budget.reads import csv_export, gateway_requests
 from dashboard.proposals import goals
 from dashboard.sessions import fleet, history, log_lines, timeline
-from dashboard.sessions.filters import OUTCOMES, SORTS, STATES, WorkersFilter
+from dashboard.sessions.filters import OUTCOMES, STATES, WorkersFilter
 from dashboard.sessions.rows import Row, build_row
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
@@ -23,6 +23,8 @@ from dashboard.shared.lists.paging import PAGE_SIZE, Page
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
 from orchestration.edge.queries import session_for
+from orchestration.lists import sessions as lists
+from orchestration.lists.sessions import SORTS
 from orchestration.models import Session
 from orchestration.proposals import reads
 from orchestration.sessions.logs import windows as log_windows
@@ -52,13 +54,6 @@ HEAD = [
     "waiting_for",
     "message",
 ]
-KEYS: dict[str, Callable[[Row], Any]] = {
-    "elapsed": lambda row: (row.session.ended_at or now()) - row.session.claimed_at,
-    "cost": lambda row: row.round_cost or 0,
-    "output": lambda row: row.silent_since,
-    "entry": lambda row: row.entry.seq,
-    "burn": lambda row: fleet.burn(row, now()),
-}
 
 
 @in_workspace()
@@ -121,7 +116,7 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
             "phases": WorkersFilter.base_fields["phase"].choices,  # type: ignore[attr-defined]
             "older": older[: MAX_COUNTED + 1].count(),
             "most_counted": MAX_COUNTED,
-            "sorts": {key: _sort(page_request, key, name, down) for key in SORTS},
+            "sorts": {key: filters.head(page_request, key, (name, down), ("entry", "output")) for key in SORTS},
             "query": filters.query(page_request, "session"),
             "with_ended": filters.query(page_request, "state", "phase", "sort", "view", ended="1"),
             "without_ended": filters.query(page_request, "ended", "state"),
@@ -191,23 +186,20 @@ def _rows(page_request: PageRequest, sessions: list[Session]) -> list[Row]:
 
 
 def _fits(row: Row, chosen: dict[str, Any]) -> bool:
-    state, words = chosen["state"], chosen["q"].strip().lower()
+    state = chosen["state"]
     states = {row.status, "quiet" if row.quiet else "", "waiting" if row.session.waiting_for and not row.over else ""}
     if state and state not in states:
         return False
     if chosen["phase"] and (row.over or row.session.phase != chosen["phase"]):
         return False
-    names = (row.entry.content.lower(), f"#{row.entry.seq}", row.session.pk, row.entry.pk)
-    return (
-        not words or words in names[0] or words in (names[1], names[1][1:]) or any(name.startswith(words) for name in names[2:])
-    )
+    return lists.has_words(row.session, chosen["q"])
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:
     """By default the most urgent first, then the longest running. Ended sessions come last, the newest first."""
-    name, down = sort.removeprefix("-"), sort.startswith("-")
-    if name:
-        return sorted(rows, key=lambda row: (KEYS[name](row), row.session.pk), reverse=down)
+    if sort:
+        at = now()
+        return sorted(rows, key=lambda row: lists.place(row.session, sort, at), reverse=sort.startswith("-"))
     return sorted(
         rows, key=lambda row: (row.need, -_moment(row.session.ended_at) or _moment(row.session.claimed_at), row.session.pk)
     )
@@ -224,9 +216,7 @@ def _ended(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Sessio
     if chosen["phase"]:
         sessions = sessions.filter(phase=chosen["phase"])
     if words := chosen["q"].strip():
-        number = words.removeprefix("#")
-        by_number = Q(entry__seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
-        sessions = sessions.filter(Q(entry__content__icontains=words) | Q(pk=words) | Q(entry_id=words) | by_number)
+        sessions = sessions.filter(lists.of_words(words))
     return sessions.select_related("entry__account", "hold", "worker")
 
 
@@ -241,13 +231,6 @@ def _chips(page_request: PageRequest, chosen: dict[str, Any], recent: list[Row])
         if number or key in ("", chosen["state"]):
             chips.append((word, filters.query(page_request, "session", state=key), chosen["state"] == key, number))
     return chips
-
-
-def _sort(page_request: PageRequest, name: str, chosen: str, down: bool) -> dict[str, str]:
-    """The link and current sort order of a column head. The first click sorts time and money descending."""
-    current = ("descending" if down else "ascending") if name == chosen else ""
-    order = ("" if down else "-") + name if current else name if name in ("entry", "output") else f"-{name}"
-    return {"query": filters.query(page_request, sort=order), "now": current}
 
 
 def _csv(page_request: PageRequest) -> HttpResponseBase:

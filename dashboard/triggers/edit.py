@@ -8,13 +8,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from dashboard.entries import search_language
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import SEE_OTHER
 from dashboard.shared.texts import agent_choices
 from dashboard.triggers import form
+from orchestration.lists import search_language
 from orchestration.models import Trigger
 from orchestration.triggers import changes, reads, schedules
 from orchestration.triggers.changes import trigger_for

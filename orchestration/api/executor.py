@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+from django.utils.timezone import now
 from ninja import Path, Query, Router
 
 from budget.reads import queries as budgets
@@ -15,6 +16,7 @@ from orchestration.edge import queries
 from orchestration.executor import control, dispatch, ready_line, stopping
 from orchestration.executor import explain as explaining
 from orchestration.facts import events
+from orchestration.lists import sessions as lists
 from orchestration.models import Session
 from workspaces import access, activity, paging
 from workspaces.access import Need, Request
@@ -111,10 +113,18 @@ def get_status(request: Request, workspaceID: Path[str], numbers: bool | None = 
 
 
 @router.get("/executor/workers", response=responses(schemas.Workers), operation_id="agent.orchestration.executorGetWorkers")
-def get_workers(request: Request, workspaceID: Path[str]) -> Any:
-    """The sessions at work, with their entry, phase and status."""
+def get_workers(
+    request: Request,
+    workspaceID: Path[str],
+    phase: Annotated[str | None, Query(pattern=lists.PHASE)] = None,
+    q: Annotated[str | None, Query(max_length=lists.MAX_WORDS)] = None,
+    sort: Annotated[str | None, Query(pattern=lists.ORDER)] = None,
+) -> Any:
+    """The sessions at work, with their entry, phase and status. `phase`, `q` and `sort` as on the page *Sessions*."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    return {"workers": [_worker(session) for session in queries.open_sessions(workspace.pk)]}
+    at_work = queries.open_sessions(workspace.pk)
+    shown = lists.at_work(at_work, now(), phase=phase or "", words=q or "", sort=sort or "")
+    return {"workers": [_worker(session) for session in shown]}
 
 
 @router.get("/summary", response=responses(schemas.SummaryOut), operation_id="agent.orchestration.executorSummary")

@@ -11,6 +11,8 @@ from orchestration.api.keys import Key, once
 from orchestration.backlog import content, drafts, entries, entry_actions, entry_edits, fields, splitting
 from orchestration.edge import entry_diff, queries
 from orchestration.executor import stopping
+from orchestration.lists import entries as lists
+from orchestration.lists import search_language
 from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request
@@ -29,16 +31,19 @@ def get_todo(
     status: EntryStatus | None = None,
     reason: Annotated[str | None, Query(max_length=30, pattern=r"^[a-z_]*$")] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
+    search: Annotated[str | None, Query(max_length=search_language.MAX_LENGTH)] = None,
+    sort: Annotated[str | None, Query(max_length=20, pattern=lists.ORDER)] = None,
     limit: Limit = 500,
     cursor: Cursor = None,
 ) -> Any:
-    """The backlog, by number. Each waiting entry carries the reasons why."""
+    """The backlog, by number or in another order. Each waiting entry carries the reasons why. `search`: as on the page of entries, with its
+    qualifiers. `sort`: a name of the orders there, `-` before it is descending."""
     workspace = access.workspace_for(request.auth, workspaceID)
     words = (q or "").strip()
     if "\x00" in words:
         raise Invalid("may not contain NUL", "q")
     rows, following = queries.entries_page(
-        workspace.pk, status=status or "", reason=reason or "", words=words, limit=limit, cursor=cursor
+        workspace.pk, status=status, reason=reason, words=words, search=search, sort=sort, limit=limit, cursor=cursor
     )
     return {
         "id": workspace.pk,

@@ -13,13 +13,9 @@ from typing import Any
 from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.config.agents import Agent
 from orchestration.configuration.config.workspace import Config
+from orchestration.protocols import PROTOCOLS
 
-DEFAULT_BASE_URLS = {
-    "anthropic": "https://api.anthropic.com",
-    "openai_responses": "https://api.openai.com/v1",
-    "openai_chat": "https://api.openai.com/v1",
-    "gemini": "https://generativelanguage.googleapis.com",
-}
+DEFAULT_BASE_URLS = {name: protocol.api.address for name, protocol in PROTOCOLS.items()}
 """The default base URL of each API."""
 CLOUD_VARIABLES = (
     *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "GOOGLE_GENAI_USE_VERTEXAI"),

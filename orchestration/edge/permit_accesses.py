@@ -15,18 +15,15 @@ from orchestration.configuration.config import agent_kinds
 from orchestration.configuration.gateway_use import DEFAULT_BASE_URLS, KeySource
 from orchestration.gateway import tokens
 from orchestration.models import Credential, Executor
+from orchestration.protocols import PROTOCOLS
 from workspaces.errors import Invalid
 
 ROLE = "permit"
 NO_GATEWAY = "There is no gateway for this workspace"
-_ANTHROPIC = (("anthropic",), ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE"))
-_OPENAI = (("openai_responses", "openai_chat"), ("OPENAI_BASE_URL", "OPENAI_API_BASE"))
 APIS = {
-    "ANTHROPIC_API_KEY": _ANTHROPIC,
-    "ANTHROPIC_AUTH_TOKEN": _ANTHROPIC,
-    "OPENAI_API_KEY": _OPENAI,
-    "CODEX_API_KEY": _OPENAI,
-    "GEMINI_API_KEY": (("gemini",), ("GOOGLE_GEMINI_BASE_URL",)),
+    variable: (tuple(name for name, other in PROTOCOLS.items() if variable in other.api.keys), protocol.api.addresses)
+    for protocol in PROTOCOLS.values()
+    for variable in protocol.api.keys
 }
 """By variable of a key: the APIs that it opens, and the variables in which an agent of the config may have another address for it."""
 

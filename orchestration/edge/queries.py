@@ -20,6 +20,7 @@ from orchestration.executor import explain
 from orchestration.facts.reasons import Reason
 from orchestration.hosts import online
 from orchestration.landing import queue, reads
+from orchestration.lists import entries as lists
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session
 from orchestration.sessions import candidates, sandbox
 from orchestration.sessions.sandbox import network
@@ -206,14 +207,28 @@ def diagnostics(workspace_id: str) -> dict[str, Any]:
 
 
 def entries_page(
-    workspace_id: str, *, status: str = "", reason: str = "", words: str = "", limit: int = 500, cursor: str | None = None
+    workspace_id: str,
+    *,
+    status: str | None = None,
+    reason: str | None = None,
+    words: str = "",
+    search: str | None = None,
+    sort: str | None = None,
+    limit: int = 500,
+    cursor: str | None = None,
 ) -> tuple[list[Entry], str | None]:
-    """Entries by number, after `cursor`."""
-    entries = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).select_related("account")
+    """Entries by number or in the order `sort`, after `cursor`."""
+    entries = (lists.searched(workspace_id, search) if search else lists.backlog(workspace_id)).select_related("account")
     if status:
         entries = entries.filter(status=status)
     if words:
         entries = entries.filter(Q(content__icontains=words) | Q(id=words))
+    if sort:
+        name, descending = lists.order(sort)
+        entries = lists.with_reason(workspace_id, entries, reason) if reason else entries
+        return paging.page_in_order(
+            lists.ordered(entries, name), "place", "seq", descending=descending, limit=limit, cursor=cursor
+        )
     if reason:
         return _page_of_reason(workspace_id, entries, reason, limit, cursor)
     return paging.page(entries, "seq", limit=limit, cursor=cursor)

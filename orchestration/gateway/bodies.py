@@ -10,8 +10,8 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
-from orchestration.gateway.protocols.interface import Refused
-from orchestration.gateway.protocols.streams import encodings
+from orchestration.protocols.interface import Refused
+from orchestration.protocols.streams import encodings
 
 T = TypeVar("T")
 MAX_BYTES, LARGE_BYTES = 40 * 2**20, 2**20

@@ -26,13 +26,12 @@ from orchestration.gateway import accesses, admission, books, conversations, dat
 from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.keys import HOP_BY_HOP, KeyMask, Upstream
 from orchestration.gateway.pacing import Slot
-from orchestration.gateway.protocols import PROTOCOLS
-from orchestration.gateway.protocols.interface import Meter, ProviderProtocol, Reading, Request, Route
+from orchestration.protocols import PROTOCOLS
+from orchestration.protocols.interface import Meter, ProviderProtocol, Reading, Request, Route
 
 log = structlog.get_logger(__name__)
 
 CLIENT = web.AppKey("client", aiohttp.ClientSession)
-ANTHROPIC_VERSION = "2023-06-01"
 COUNT_TIMEOUT = aiohttp.ClientTimeout(total=10)
 LINGER_S = 5.0
 """The time for which an answer is read on after its client has left, or after its last event: its count may still come."""
@@ -127,7 +126,7 @@ async def _whole_body(answer: aiohttp.ClientResponse) -> bytes:
 async def probe(client: aiohttp.ClientSession, upstream: Upstream) -> int:
     """The status of the provider's answer to `GET models`, which costs nothing; 0: no answer."""
     target = upstream.address(PROTOCOLS[upstream.api].version, "models")
-    given = CIMultiDictProxy(CIMultiDict({"anthropic-version": ANTHROPIC_VERSION} if upstream.api == "anthropic" else {}))
+    given = CIMultiDictProxy(CIMultiDict(PROTOCOLS[upstream.api].api.headers))
     headers, proxy = upstream.headers(given, target), _proxy_of(target.scheme, target.host or "")
     try:
         async with client.get(target, headers=headers, allow_redirects=False, proxy=proxy, timeout=COUNT_TIMEOUT) as answer:

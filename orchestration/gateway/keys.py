@@ -14,17 +14,11 @@ from yarl import URL
 from orchestration import configuration
 from orchestration.configuration import Agent, credentials, secrets
 from orchestration.gateway.database import RefreshingCache
-from orchestration.gateway.protocols.interface import Refused
 from orchestration.models import Credential, Executor, Secret
+from orchestration.protocols import KEY_HEADERS, PROTOCOLS
+from orchestration.protocols.interface import Refused
 from workspaces.secrets.sealing import Sealed, unseal
 
-HEADERS = {
-    "anthropic": ("x-api-key", ""),
-    "openai_responses": ("authorization", "Bearer "),
-    "openai_chat": ("authorization", "Bearer "),
-    "gemini": ("x-goog-api-key", ""),
-}
-"""The header of a provider's key, and its prefix."""
 HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -38,19 +32,19 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-_NOT_SENT = HOP_BY_HOP | {
-    "host",
-    "content-length",
-    "content-encoding",
-    "authorization",
-    "x-api-key",
-    "x-goog-api-key",
-    "api-key",
-    "cookie",
-    "accept-encoding",
-    "expect",
-    "forwarded",
-}
+_NOT_SENT = frozenset(
+    (
+        *HOP_BY_HOP,
+        *KEY_HEADERS,
+        "host",
+        "content-length",
+        "content-encoding",
+        "cookie",
+        "accept-encoding",
+        "expect",
+        "forwarded",
+    )
+)
 _REROUTING = re.compile(r"x[-_](?:forwarded|original|rewrite|http[-_]method|real[-_]ip|host)", re.I)
 """Headers that override the address or the method of the request line at some proxies."""
 _VERSION = re.compile(r"v\d+[a-z0-9]*")
@@ -94,7 +88,7 @@ class Upstream:
         """The URL of an endpoint: scheme, host and port are the base URL's. As in the providers' SDKs, a base URL with a version gets no other. OpenAI's with any
         path gets none (`/openai/deployments/x`)."""
         parts = [part for part in self.base.raw_path.split("/") if part]
-        is_whole = bool(parts) and (self.api.startswith("openai") or _VERSION.fullmatch(parts[-1]) is not None)
+        is_whole = bool(parts) and (PROTOCOLS[self.api].api.has_whole_paths or _VERSION.fullmatch(parts[-1]) is not None)
         path = "/".join(["", *parts, *([] if is_whole else [version]), endpoint])
         return self.base.with_path(path, encoded=True).with_query(query)
 
@@ -158,9 +152,7 @@ async def header(workspace_id: str, api: str, upstream: dict[str, Any]) -> tuple
     key = upstream.get("key")
     if not key:
         return None
-    name, prefix = HEADERS[api]
-    if key.get("variable") == "ANTHROPIC_AUTH_TOKEN":
-        name, prefix = "authorization", "Bearer "
+    name, prefix = PROTOCOLS[api].api.header_of(key.get("variable", ""))
     return name, f"{prefix}{await cache.get((workspace_id, json.dumps(key, sort_keys=True)))}"
 
 

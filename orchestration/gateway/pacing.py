@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from orchestration.facts import waits
 from orchestration.gateway.admission import Order
+from orchestration.protocols import PROTOCOLS
 
 MINUTE = 60.0
 STEP_S = 0.1
@@ -42,7 +43,8 @@ MARGIN, MARGIN_S = 1.1, 5.0
 _SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
 _LIMITS = tuple(
     tuple(name.format(part) for part in ("limit", "remaining", "reset"))
-    for name in ("anthropic-ratelimit-requests-{}", "x-ratelimit-{}-requests")
+    for name in dict.fromkeys(protocol.api.rate_limit for protocol in PROTOCOLS.values())
+    if name
 )
 
 

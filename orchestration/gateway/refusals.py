@@ -21,8 +21,8 @@ from orchestration.gateway import accesses, database, keys
 from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.keys import Upstream
 from orchestration.gateway.pacing import RateLimiter
-from orchestration.gateway.protocols.interface import ProviderProtocol, Refused
 from orchestration.models import ProviderBreaker, Session
+from orchestration.protocols.interface import ProviderProtocol, Refused
 
 log = structlog.get_logger(__name__)
 

@@ -36,8 +36,8 @@ from orchestration.gateway.admission import Unpaid
 from orchestration.gateway.forwarding import Outgoing
 from orchestration.gateway.keys import Upstream
 from orchestration.gateway.process import Unauthenticated
-from orchestration.gateway.protocols import PROTOCOLS
-from orchestration.gateway.protocols.interface import ProviderProtocol, Refused, Request, Route
+from orchestration.protocols import KEY_HEADERS, PROTOCOLS
+from orchestration.protocols.interface import BEARER, ProviderProtocol, Refused, Request, Route
 from workspaces.values import ids
 
 log = structlog.get_logger(__name__)
@@ -211,7 +211,7 @@ def _token(request: web.Request) -> str:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     for value in (
         bearer if scheme.lower() == "bearer" else "",
-        *(request.headers.get(name, "") for name in ("x-api-key", "x-goog-api-key", "api-key")),
+        *(request.headers.get(name, "") for name in KEY_HEADERS if name != BEARER[0]),
     ):
         if value:
             return value.strip()

@@ -259,7 +259,7 @@ class Entry(models.Model):
                 condition=Q(group__gt="", deleted_at__isnull=True),
                 name="entry_by_group",
             ),
-            # The list of entries: open ones first. `dashboard/entries/filters.py` sorts by the same words.
+            # The list of entries: open ones first. `orchestration/lists/entries.py` sorts by the same words.
             models.Index(
                 "workspace",
                 Case(When(status="done", then=Value(1)), default=Value(0), output_field=models.IntegerField()),

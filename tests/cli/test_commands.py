@@ -38,6 +38,8 @@ def test_entries_are_listed_and_searched(muster: Terminal, workspace: Workspace)
     lines = muster("entries").out.splitlines()
     assert lines[0].split()[:3] == ["#", "STATUS", "PRIORITY"] and lines[1].endswith("Count") and lines[2].endswith("Sum up")
     assert [row["seq"] for row in muster.json("entries", "-q", "sum", "--status", "pending")["entries"]] == [2]
+    assert [row["seq"] for row in muster.json("entries", "--sort", "-seq", "--filter", "status:open")["entries"]] == [2, 1]
+    assert "sort" in muster("entries", "--sort", "rank").err
     assert "more" in muster("entries", "#1").out
 
 

@@ -172,8 +172,18 @@ def test_free_json_that_cannot_be_kept_is_refused(workspace: Workspace, shop: Ap
 QUERIES = {
     "/todo": [
         *("limit=0", "limit=-1", "limit=501", "limit=1e9", "limit=99999999999999999999", "limit=x", "limit=", "status=gone"),
+        *(
+            "sort=rank",
+            "sort=--cost",
+            "sort=cost,seq",
+            "search=spent:>lots",
+            "search=%00",
+            "search=status:odd",
+            "search=" + "x" * 401,
+        ),
         *("reason=%00", "q=%00", "cursor=", "cursor=x", "cursor=-1", "cursor=1.5", "cursor=%D9%A5", "cursor=" + "9" * 40),
     ],
+    "/executor/workers": ["sort=spent", "sort=cost,entry", "phase=lunch", "q=" + "x" * 201],
     "/budget/ledger": ["limit=0", "cursor=abc", "format=xml", "cursor=" + "9" * 19],
     "/budget/changes": ["limit=501", "cursor=%00"],
     "/budget/holds": ["limit=0", "cursor=-"],

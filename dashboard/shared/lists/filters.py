@@ -1,5 +1,6 @@
 """Filters in the URLs of lists. Invalid values are ignored and named, not refused: people type URLs."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django import forms
@@ -21,6 +22,20 @@ def read(
     odd = [name for name in values if values[name] and name not in _OURS and (name not in bound.fields or name in bound.errors)]
     back = {ours: theirs for theirs, ours in (rename or {}).items()}
     return chosen, [back.get(name, name)[:40] for name in odd]
+
+
+def sort_field(names: Iterable[str]) -> forms.ChoiceField:
+    """An order by its name, ascending, or descending with `-`."""
+    return forms.ChoiceField(choices=[("", ""), *((f"{sign}{name}", "") for name in names for sign in ("", "-"))], required=False)
+
+
+def head(
+    page_request: PageRequest, name: str, order: tuple[str, bool], upward: Collection[str], default: str = ""
+) -> dict[str, str]:
+    """The link and current sort order of a column head. The first click sorts ascending for `upward`, descending for others."""
+    now = ("descending" if order[1] else "ascending") if name == order[0] else ""
+    sort = name if (order[1] if now else name in upward) else f"-{name}"
+    return {"query": query(page_request, sort="" if sort == default else sort), "now": now}
 
 
 def query(page_request: PageRequest, *without: str, **change: str) -> str:

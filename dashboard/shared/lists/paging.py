@@ -1,16 +1,16 @@
 """Keyset pagination in pages of fifty: rows that are added meanwhile neither repeat nor hide a row."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
+
+from workspaces import paging
 
 PAGE_SIZE = 50
 Cursors = tuple[Callable[[Any], str], Callable[[str], tuple[Any, Any] | None]]
 """The cursor of a row; and the two values in a cursor, or None."""
-_CURSOR = re.compile(r"(-?[0-9]{1,19})_([0-9]{1,19})")
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,12 @@ def paginate(
     """The rows beyond a cursor, ordered by `key` and then `tie`. An invalid cursor means the first page. `cursors`: for columns that are no
     integers.
     `within`: a column that is the same in all rows, and the first one of the index. `read` adds what the rows of one page need: the database sorts ids alone, and reads that for the page only."""
-    cursor_of, position = cursors or (lambda row: f"{getattr(row, key)}_{getattr(row, tie)}", _position)
+    cursor_of, position = cursors or (lambda row: f"{getattr(row, key)}_{getattr(row, tie)}", paging.pair)
     cursor = position(before or after)
     forward = not (before and cursor)
     down = descending == forward
     if cursor:
-        value, number = cursor
-        comparison = "lt" if down else "gt"
-        queryset = queryset.filter(Q(**{f"{key}__{comparison}": value}) | Q(**{key: value, f"{tie}__{comparison}": number}))
+        queryset = paging.beyond(queryset, key, tie, cursor, down=down)
     sign = "-" if down else ""
     in_order = queryset.order_by(*(f"{sign}{name}" for name in (within, key, tie) if name))
     rows = _by_id(in_order, read, (key, tie), down) if read else list(in_order[: PAGE_SIZE + 1])
@@ -65,9 +63,3 @@ def _by_id(
     # Few are left to sort here. With `in_order` the database would read the whole index once more.
     first = in_order.order_by().filter(pk__in=in_order.values("pk")[: PAGE_SIZE + 1])
     return sorted(read(first), key=lambda row: tuple(getattr(row, key) for key in keys), reverse=down)
-
-
-def _position(text: str) -> tuple[int, int] | None:
-    match = _CURSOR.fullmatch(text)
-    position = (int(match[1]), int(match[2])) if match else None
-    return position if position and all(abs(part) < 2**63 for part in position) else None

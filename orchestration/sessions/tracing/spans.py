@@ -13,11 +13,12 @@ from budget.amounts import MICRO
 from budget.models import GatewayRequest
 from budget.reads.queries import session_spend
 from orchestration.models import Landing, Round, Session
+from orchestration.protocols import PROTOCOLS
 from orchestration.sessions.tracing import phase_history
 
 Value = str | int | float | bool
 INVOKE = "invoke_agent"
-PROVIDERS = {"openai_responses": "openai", "openai_chat": "openai", "gemini": "gcp.gemini"}
+PROVIDERS = {name: protocol.api.telemetry_name or name for name, protocol in PROTOCOLS.items()}
 """The names of the conventions, where the gateway has another one for an API."""
 BROKEN = (Session.Outcome.CRASHED, Session.Outcome.TIMED_OUT, Session.Outcome.LOST, Session.Outcome.UNAVAILABLE)
 

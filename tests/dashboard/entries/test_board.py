@@ -12,6 +12,7 @@ from django.utils.timezone import now
 
 from dashboard.entries import board as boards
 from dashboard.entries import filters, rail
+from orchestration.lists import entries as lists
 from orchestration.models import Entry, Landing
 from tests.dashboard.entries.test_list import at
 from tests.dashboard.entries.test_one_state import one_in_each_state
@@ -178,7 +179,7 @@ def test_today_begins_at_the_readers_midnight(shop: Workspace, zone: str) -> Non
         midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
         today, _ = landed(shop, midnight, now()), landed(shop, midnight - timedelta(seconds=1), now())
         assert seqs(built(shop)["landed"]) == [today]
-        assert filters.backlog(shop.pk).filter(filters.by_status(shop.pk, "landed", None)).get().seq == today
+        assert lists.backlog(shop.pk).filter(lists.by_status(shop.pk, "landed", None)).get().seq == today
 
 
 def test_an_empty_column_is_not_read_and_questions_only_while_one_waits(ana: Client) -> None:

@@ -10,9 +10,10 @@ from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account
 from dashboard.entries import csv_rows, filters
-from dashboard.entries.search_language import Term, parse
 from orchestration.backlog import dependencies, splitting
 from orchestration.backlog.entries import Draft
+from orchestration.lists import entries as lists
+from orchestration.lists.search_language import Term, parse
 from orchestration.models import Entry, Session
 from tests.dashboard.page_requests import page_request
 from tests.factories import ANA, CLOSED, a_charge, a_workspace, an_entry, some_entries
@@ -22,7 +23,7 @@ from workspaces.models import Workspace
 def matches(shop: Workspace, q: str = "", **query: str) -> list[int]:
     """The numbers of the entries, in the order of the list."""
     asked = filters.read(page_request(shop, q=q, **query))
-    rows = filters.ordered(filters.matching(shop.pk, asked), asked)
+    rows = lists.ordered(lists.matching(shop.pk, asked), asked.order[0])
     sign = "-" if asked.order[1] else ""
     return list(rows.order_by(f"{sign}place", f"{sign}seq").values_list("seq", flat=True))
 
@@ -168,7 +169,7 @@ def test_a_reason_that_is_not_stored_lists_those_whose_first_reason_it_is(shop: 
     assert matches(shop, "reason:no_worker_online", reason="dependencies_pending") == []
 
 
-def query_of(shop: Workspace, **query: str) -> filters.EntryQuery:
+def query_of(shop: Workspace, **query: str) -> lists.EntryQuery:
     return filters.read(page_request(shop, **query))
 
 

@@ -5,11 +5,11 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.entries import search_language
 from dashboard.shared.charts import graph
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.executor import control
+from orchestration.lists import search_language
 from orchestration.models import Dependency, Entry, Session
 from tests.dashboard.entries.test_list import at, by_seq
 from tests.dashboard.overview.test_page import text_of

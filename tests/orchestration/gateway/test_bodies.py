@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from orchestration.gateway import bodies
-from orchestration.gateway.protocols.streams import encodings
+from orchestration.protocols.streams import encodings
 from tests.orchestration.gateway.stage import ANSWER, COST, MODEL, Provider, Stage, an_access, play, rows, token
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,8 +16,8 @@ from budget.ledger import requests
 from budget.models import GatewayAccess, GatewayRequest, Hold, LedgerEntry
 from orchestration.facts import waits
 from orchestration.gateway import accesses, database, forwarding, pacing, refusals, server
-from orchestration.gateway.protocols import PROTOCOLS
 from orchestration.models import Executor
+from orchestration.protocols import PROTOCOLS
 from tests.factories import a_workspace, an_entry
 from tests.orchestration.gateway.stage import (
     ANSWER,

@@ -27,6 +27,16 @@ OptionalEntry = Annotated[
 StatusOption = Annotated[Status | None, typer.Option("--status", help="Only these.", show_default=False)]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="Only those that wait for it.")]
 SearchOption = Annotated[str | None, typer.Option("--search", "-q", metavar="WORDS", help="Only those with these words.")]
+FilterOption = Annotated[
+    str | None,
+    typer.Option("--filter", "-f", metavar="SEARCH", help="Only those of this search, as on the page: 'spent:>5 by:ana'."),
+]
+SortOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sort", metavar="ORDER", help="-cost (dearest first), budget, left, rounds, score, priority, updated, open or seq."
+    ),
+]
 AllOption = Annotated[bool, typer.Option("--all", help="The checks that let it pass too.")]
 
 ENTRY_COLUMNS: list[Column] = [
@@ -65,7 +75,13 @@ def status(run: Run) -> None:
 
 
 def list_entries(
-    run: Run, name: OptionalEntry = None, status: StatusOption = None, reason: ReasonOption = None, search: SearchOption = None
+    run: Run,
+    name: OptionalEntry = None,
+    status: StatusOption = None,
+    reason: ReasonOption = None,
+    search: SearchOption = None,
+    filter_: FilterOption = None,
+    sort: SortOption = None,
 ) -> None:
     """List the backlog, or show one entry."""
     if name is not None:
@@ -73,9 +89,10 @@ def list_entries(
         run.output.show(row, None, lambda: _entry_lines(run, row))
         return
     chosen = TodoGetStatusType0(status) if status else UNSET
-    request = todo_get.request(run.workspace, status=chosen, reason=reason or UNSET, q=search or UNSET)
+    more = {"reason": reason, "q": search, "search": filter_, "sort": sort}
+    request = todo_get.request(run.workspace, status=chosen, **{name: value or UNSET for name, value in more.items()})
     rows = list(run.server.pages(request, "entries"))
-    empty = "No entry is like this." if status or reason or search else 'No entries yet: muster add "The task"'
+    empty = "No entry is like this." if status or reason or search or filter_ else 'No entries yet: muster add "The task"'
     run.output.show({"entries": rows}, rows, lambda: table(rows, ENTRY_COLUMNS, empty=empty))
 
 
