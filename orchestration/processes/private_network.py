@@ -25,16 +25,13 @@ MAX_ANSWER_BYTES = 2100
 MAX_PORTS = 200
 FLAGS = ("-f", "-q", "--config-net", "--no-map-gw", "-t", "none", "-u", "none", "-T", "none", "-U", "none", "--dns-forward", DNS)
 
-Forward = Callable[[list[socket.socket]], socket.socket]
-"""Serves listening sockets until the socket that it returns is closed."""
-
 
 class NoPrivateNetwork(Exception):
     """The message says what is missing."""
 
 
 class PrivateNetwork:
-    """One namespace, until `close` or the end of this process. It has no way out before `open_egress`."""
+    """One namespace, until `close` or the end of this process. It has no way out before `open_egress`. `on_end`: called once it has ended."""
 
     def __init__(self, spec: Spec, *, ports: Iterable[int] = (), refused: Iterable[str] = ()) -> None:
         """`spec`: all but its command. `ports`: of its loopback, on which it listens for this process. `refused`: networks that it cannot
@@ -45,6 +42,7 @@ class PrivateNetwork:
         argv = [interpreter, "-I", "-S", str(HOLDER), json.dumps(settings)]
         self._turn = threading.Lock()
         self._words = ""
+        self.on_end: Callable[[], None] = lambda: None
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(ANSWER_S)
         self._theirs = theirs
@@ -120,6 +118,7 @@ class PrivateNetwork:
                 if line is not None:
                     self._words = line.text
             self._words = self.process.ended.error or self._words
+        self.on_end()
 
 
 def _addresses_of_host() -> list[str]:

@@ -90,7 +90,7 @@ class Shim:
 
     def start_agent(self) -> None:
         argv, marked = self.spec["argv"], {procfs.MARKER_VARIABLE: self.spec["marker"]}
-        environment, handles = {**self.spec["env"], **marked}, ()
+        environment, handles = {**self.spec["env"], **marked}, tuple[int, ...]()
         if self.spec.get("sandbox"):
             self.sandbox = shim_sandbox.Sandbox(self.spec["sandbox"], environment, argv)
             argv, environment, handles = (

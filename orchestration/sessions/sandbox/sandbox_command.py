@@ -18,8 +18,8 @@ from orchestration.processes.programs import Finder
 from orchestration.processes.sandbox import Box, Mount, Network
 from orchestration.sessions.folders import own_files
 from orchestration.sessions.folders.session_dir import AGENT_BIN
-from orchestration.sessions.sandbox import network, stage, system, visible_paths
-from orchestration.sessions.sandbox.deciding import Decision, Mode, decide, network_of, of_workspace
+from orchestration.sessions.sandbox import network, stage, stage_probe, system, visible_paths
+from orchestration.sessions.sandbox.deciding import Decision, HostFault, Mode, decide, network_of, of_workspace
 from orchestration.sessions.sandbox.faults import building
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.sessions.sandbox.stage import RESOLV_CONF, Stage
@@ -84,7 +84,8 @@ class Sandboxes:
         own_network, joined = network_of(self.decision.network, behind_gateway=behind_gateway), self.stages.get(working_copy)
         if joined is not None:
             own.append(Mount(str(RESOLV_CONF), "/etc/resolv.conf"))
-        box = self._box(working_copy, own, scratch, "joined" if joined is not None else own_network)
+        of_box: Network = "joined" if joined is not None else "none" if own_network == "private" else own_network
+        box = self._box(working_copy, own, scratch, of_box)
         needs_way_out = own_network == "proxy" or (joined is not None and agent is not None)
         way_out = self._way_out(endpoint, agent if behind_gateway else None, joined) if needs_way_out else None
         interpreter, needed = sandbox_probe.python()
@@ -109,17 +110,23 @@ class Sandboxes:
         return network.Proxy(network.Rules.of(hosts), self.refusals, taken=joined.network.ports if joined is not None else ())
 
     @contextmanager
-    def staged(self, working_copy: Path, holder: Spec) -> Iterator[None]:
-        """Give the processes of this working copy a stage, where the workspace has private ones. `holder`: of the process that holds it, without
-        its command. Raises HostFault."""
-        if self.decision.network != "private":
-            yield
+    def staged(self, working_copy: Path, holder: Spec) -> Iterator[Stage | None]:
+        """Give the processes of this working copy a stage, where they have private ones. `holder`: of the process that holds it, without its
+        command. Raises HostFault."""
+        if not self.decision.confined or self.decision.network != "private":
+            yield None
             return
-        with stage.opened(holder, self.config.sandbox) as self.stages[working_copy]:
+        with stage.opened(holder, self.config.sandbox) as opened:
+            self.stages[working_copy] = opened
             try:
-                yield
+                yield opened
             finally:
                 del self.stages[working_copy]
+
+    def check_stage(self, working_copy: Path) -> None:
+        """Raises HostFault where the stage of a process that has just ended is gone: its end says nothing of the work."""
+        if (opened := self.stages.get(working_copy)) is not None and not opened.network.is_alive:
+            raise HostFault("The network of a stage ended before its processes did")
 
     def _box(self, working_copy: Path, mounts: Iterable[Mount], scratch: Path, own_network: Network) -> Box:
         """The sandbox of a process in this working copy, with these mounts besides."""
@@ -202,7 +209,9 @@ def for_workspace(config: Config, workspace: Workspace, *, place: str, programs:
     """Raises SandboxMissing."""
     needs_probe = "none" not in (config.sandbox.mode, settings.SANDBOX) or config.sandbox.required
     probe = sandbox_probe.probe() if needs_probe or settings.SANDBOX == "bubblewrap" else sandbox_probe.Probe(problem="not tried")
-    decision = decide(of_workspace(config, has_gateway=bool(settings.GATEWAY_URL)), cast(Mode, settings.SANDBOX), probe)
+    own = of_workspace(config, has_gateway=bool(settings.GATEWAY_URL))
+    not_private = stage_probe.probe().problem if own.network == "private" and probe.works else ""
+    decision = decide(own, cast(Mode, settings.SANDBOX), probe, not_private=not_private)
     addresses = credentials.base_urls(workspace.pk, config) if config.sandbox.network == "proxy" else ()
     return Sandboxes(config, workspace, decision, place, tuple(programs), tuple(addresses))
 

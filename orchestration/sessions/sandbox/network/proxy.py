@@ -61,7 +61,9 @@ class Proxy:
         """`taken`: ports on which another process of its network listens."""
         self._rules, self._refusals = rules, refusals
         self._clients = 0
-        forwarded = [port for port in rules.loopback if port >= 1024 and port not in taken]  # below, the first process may not listen
+        forwarded = [
+            port for port in rules.loopback if port >= 1024 and port not in taken
+        ]  # below, the first process may not listen
         self.ports = [next(port for port in range(PORT, 2**16) if port not in (*forwarded, *taken)), *forwarded]
 
     def open(self) -> socket.socket:
