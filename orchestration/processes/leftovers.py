@@ -61,6 +61,8 @@ def end_session(marker: str, grace_s: float) -> int:
     survivors = end_marked(marker, grace_s)
     tree_kill = TreeKill(lambda _: tree(marker, stages=True), grace_s=grace_s, now=time.monotonic())
     _end(tree_kill)
+    for group in cgroups.leftover_groups(marker, stages=True):
+        group.remove()
     return survivors + tree_kill.survivors
 
 

@@ -64,11 +64,11 @@ class PrivateNetwork:
 
     def open_egress(self) -> None:
         """Let its processes out, as from the host. Raises NoPrivateNetwork."""
-        self._tell(b"on")
+        self._command(b"on")
 
     def close_egress(self) -> None:
         """Raises NoPrivateNetwork."""
-        self._tell(b"off")
+        self._command(b"off")
 
     @property
     def is_alive(self) -> bool:
@@ -97,7 +97,7 @@ class PrivateNetwork:
             raise NoPrivateNetwork(rest or self._last_words())
         return holder, [socket.socket(fileno=handle) for handle in handles]
 
-    def _tell(self, word: bytes) -> None:
+    def _command(self, word: bytes) -> None:
         with self._turn:
             try:
                 self._control.send(word)

@@ -56,7 +56,7 @@ class StopFlags:
 
     @contextmanager
     def accompanied(self, process: Killable) -> Iterator[None]:
-        """Renew the lease of a process that runs beside the others, until the end of the block. A stop request is not for it."""
+        """Renew the lease of a second process until the end of the block. A stop request is not for it."""
         with self._lock:
             self._companions.append(process)
         process.renew(self.renewed_at)

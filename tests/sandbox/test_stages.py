@@ -13,8 +13,8 @@ import pytest
 
 from orchestration.models import Round
 from orchestration.processes import leftovers
+from orchestration.sessions.sandbox import stage_probe
 from tests.orchestration.worker.sessions.shop import Shop, until
-
 from tests.sandbox import test_network
 from tests.sandbox.test_network_auto import ask, behind
 
@@ -22,8 +22,12 @@ Make = Callable[..., Shop]
 port = other_port = test_network.port
 __all__ = ["ask", "behind"]
 PRIVATE = {"network": "private"}
-SERVE = f"{sys.executable} -m http.server 80 --bind 127.0.0.1"
-"""A port that the host's user may not take, beside others who take it."""
+
+
+@pytest.fixture(autouse=True)
+def _there() -> None:
+    if problem := stage_probe.probe().problem:
+        pytest.skip(problem)
 
 
 def test_setup_agent_and_checks_share_the_loopback_of_their_stage_alone(shop: Make, port: int, ask: str) -> None:

@@ -23,7 +23,9 @@ OPEN_CHECKS = (
     "Setup and checks run what agents write, on the host's open network: they reach every port of the host, Muster's own and those of its database among "
     "them, and any other host. sandbox.network: proxy shuts them in."
 )
-NOT_PRIVATE = "A private network for each working copy does not work on this host: "
+NO_PRIVATE = "no private network: "
+"""Before the reason, in a worker's report."""
+NOT_PRIVATE = "Setup and checks are on the open network where private networks do not work: "
 Mode = Literal["auto", "bubblewrap", "none"]
 Setting = Literal["open", "auto", "private", "proxy", "none"]
 
@@ -84,11 +86,13 @@ def network_sentence(decision: Decision, name: str, *, behind_gateway: bool, pas
     return f"Network of {name}: {where}. {past}".rstrip(". ") + "."
 
 
-def on_host(host: str, probe: Probe) -> str:
+def on_host(host: str, probe: Probe, not_private: str) -> str:
     """A worker's report on its host's sandbox: `bubblewrap 0.12.0`, or `none` with the reason."""
     if host == "none":
         return "none: MUSTER_SANDBOX is none on this host"
-    return f"{BUBBLEWRAP} {probe.version}".strip() if probe.works else f"none: {probe.problem}"
+    if not probe.works:
+        return f"none: {probe.problem}"
+    return f"{BUBBLEWRAP} {probe.version}".strip() + (f"; {NO_PRIVATE}{not_private}" if not_private else "")
 
 
 def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
@@ -103,7 +107,11 @@ def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
     if not hosts:
         return True, "No session worker is online."
     if not bare:
-        return True, IN_A_SANDBOX[config.network]
+        lacking = [
+            f"{host} ({report.partition(NO_PRIVATE)[2]})" for host, report in sorted(hosts.items()) if NO_PRIVATE in report
+        ]
+        lacking = lacking if config.network == "private" else []
+        return True, IN_A_SANDBOX[config.network] + (f" {NOT_PRIVATE}{'; '.join(lacking)}." if lacking else "")
     where = "; ".join(f"{host}: {report.removeprefix('none: ')}" for host, report in sorted(bare.items()))
     if must:
         return False, f"A sandbox is required, and there is none on {where}. Nothing starts there."

@@ -63,8 +63,8 @@ def _run() -> StageProbe:
                 network.open_egress()
         except NoPrivateNetwork as problem:
             return StageProbe(problem=str(problem))
-    said = subprocess.run(
+    shown = subprocess.run(
         [pasta, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_S, check=False
     )
-    words = said.stdout.split()
+    words = shown.stdout.split()
     return StageProbe(words[1] if len(words) > 1 else "")
