@@ -27,6 +27,7 @@ from orchestration.processes import sandbox_probe
 from orchestration.processes.shim import cgroups
 from orchestration.repositories import local_repository
 from orchestration.sessions import sandbox
+from orchestration.sessions.sandbox import stage_probe
 from orchestration.worker.agent_run import gateway_access
 from orchestration.worker.agents.shared import cli_versions
 from workspaces import times
@@ -209,13 +210,14 @@ def _disk() -> Finding:
 
 
 def _sandbox() -> Finding:
-    state = sandbox.on_host(settings.SANDBOX, sandbox_probe.probe())
-    is_there = state.startswith("bubblewrap")
-    return Finding(
-        "sandbox",
-        state,
-        "" if is_there else "Agents can reach whatever this user can: install bubblewrap, and allow user namespaces",
+    not_private = stage_probe.probe().problem
+    state = sandbox.on_host(settings.SANDBOX, sandbox_probe.probe(), not_private)
+    if not state.startswith("bubblewrap"):
+        return Finding("sandbox", state, "Agents can reach whatever this user can: install bubblewrap, and allow user namespaces")
+    advice = (
+        "Checks that listen on one port refuse each other: install passt, allow /dev/net/tun, and set sandbox.network to private"
     )
+    return Finding("sandbox", state, advice if not_private else "")
 
 
 def _memory() -> Finding:

@@ -35,7 +35,8 @@ Cause = Literal["exited", "stopped", "killed", "wall_timeout", "idle_timeout", "
 @dataclass(frozen=True, slots=True)
 class Sandboxed:
     """A start in a sandbox: by `bwrap` with `options` (sandbox.py), under `init`. `env`: for the first process alone. `limits`: soft and
-    hard, by the name of the resource. `way_out`: of a network of its own; None: it has the host's, or none."""
+    hard, by the name of the resource. `way_out`: of a network of its own; None: it has the host's, or none. `namespaces`: the process whose user and
+    network namespace it joins."""
 
     bwrap: str
     options: list[str]
@@ -43,6 +44,7 @@ class Sandboxed:
     env: dict[str, str] = field(default_factory=dict)
     limits: dict[str, int] = field(default_factory=dict)
     way_out: WayOut | None = None
+    namespaces: procfs.ProcessInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Spec:
     `lease_s`: how long it lives without a renewal, the first of which was at `renewed_at` (monotonic clock); 0: for ever.
     `kill_sequence`: the signals before the KILL at `grace_s`; empty: TERM to the whole tree at once.
     `limits`: `memory_mb` and `processes` of the whole tree, kept by its control group where that can be had; 0: none.
-    `sandbox`: None: as the worker's own user, with all that it may do. `cgroup_parent`: the folder for its control group (cgroups.py); empty: the worker's own group, if writable.
+    `sandbox`: None: as the worker's own user, with all that it may do. `way_out`: of a process that is not in a sandbox.
+    `cgroup_parent`: the folder for its control group (cgroups.py); empty: the worker's own group, if writable.
     """
 
     argv: list[str]
@@ -72,6 +75,7 @@ class Spec:
     limits: dict[str, int] = field(default_factory=dict)
     journal_limit_bytes: int = 2**24
     sandbox: Sandboxed | None = None
+    way_out: WayOut | None = None
 
     def __post_init__(self) -> None:
         kill_sequence.check(self.kill_sequence)
@@ -285,15 +289,15 @@ def start(spec: Spec) -> Process:
     Path(spec.status_path).unlink(missing_ok=True)  # an earlier attempt's status must not count for this one
     journal = Path(spec.journal_path)
     journal_start = journal.stat().st_size if journal.exists() else 0  # it has the events of earlier processes too
-    way_out = spec.sandbox.way_out.open() if spec.sandbox and spec.sandbox.way_out else None
-    shim = forked_shim.start(spec.marker, json.dumps(_for_shim(spec)).encode(), way_out)
+    way_out = spec.sandbox.way_out if spec.sandbox else spec.way_out
+    shim = forked_shim.start(spec.marker, json.dumps(_for_shim(spec, way_out)).encode(), way_out.open() if way_out else None)
     return Process(spec, shim, journal_start)
 
 
-def _for_shim(spec: Spec) -> dict[str, Any]:
-    """`network` of the sandbox: the ports to listen on."""
-    if spec.sandbox is None or spec.sandbox.way_out is None:
-        return asdict(spec)
-    plain = asdict(replace(spec, sandbox=replace(spec.sandbox, way_out=None)))
-    plain["sandbox"]["network"] = spec.sandbox.way_out.ports
+def _for_shim(spec: Spec, way_out: WayOut | None) -> dict[str, Any]:
+    """`network`: the ports to listen on, of the sandbox or of the process itself."""
+    sandboxed = replace(spec.sandbox, way_out=None) if spec.sandbox else None
+    plain = asdict(replace(spec, sandbox=sandboxed, way_out=None))
+    if way_out is not None:
+        (plain["sandbox"] or plain)["network"] = way_out.ports
     return plain

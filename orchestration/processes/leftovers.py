@@ -45,14 +45,25 @@ def marked_pids(marker: str) -> list[int]:
     return sorted(procfs.carrying_marker(procfs.all_processes(), marker))
 
 
-def tree(marker: str, *, but: Identity | None = None) -> tuple[set[int], Processes]:
-    """The pids of the living processes that carry the marker and of their descendants, `but` one; and all processes."""
+def tree(marker: str, *, but: Identity | None = None, stages: bool = False) -> tuple[set[int], Processes]:
+    """The pids of the living processes that carry the marker and of their descendants, `but` one; and all processes. `stages`: with those of
+    its stages."""
     processes = procfs.all_processes()
-    pids = procfs.carrying_marker(processes, marker)
+    pids = procfs.carrying_marker(processes, marker, stages=stages)
     pids |= procfs.descendants(processes, pids) - {os.getpid()}
     if but is not None and but.pid in pids and processes[but.pid].started == but.starttime:
         pids.remove(but.pid)
     return pids, processes
+
+
+def end_session(marker: str, grace_s: float) -> int:
+    """As end_marked, with the stages of the session or lander, whose markers begin with its own."""
+    survivors = end_marked(marker, grace_s)
+    tree_kill = TreeKill(lambda _: tree(marker, stages=True), grace_s=grace_s, now=time.monotonic())
+    _end(tree_kill)
+    for group in cgroups.leftover_groups(marker, stages=True):
+        group.remove()
+    return survivors + tree_kill.survivors
 
 
 def end_marked(marker: str, grace_s: float = 0, *, cgroup_parent: str = "", shim: Identity | None = None) -> int:

@@ -15,7 +15,8 @@ CONFINEMENT = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
 PROC_READ_ONLY = ("sys", "sysrq-trigger", "fs", "irq", "bus", "scsi", "acpi", "asound")
 INIT = "/run/muster/init.py"
 
-Network = Literal["open", "proxy", "none"]
+Network = Literal["open", "proxy", "none", "joined"]
+"""`joined`: that of the process whose namespaces it joins (private_network.py)."""
 
 
 class WayOut(Protocol):
@@ -72,7 +73,7 @@ class Box:
 def options(box: Box) -> list[str]:
     """bwrap's options, without the environment."""
     out = [*NAMESPACES, *CONFINEMENT, *([] if box.reaps else ["--as-pid-1"])]
-    if box.network != "open":
+    if box.network not in ("open", "joined"):
         out.append("--unshare-net")
     for item in box.system:
         out += ["--symlink", item.target, item.path] if isinstance(item, Link) else _bound(item)

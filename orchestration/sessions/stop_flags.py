@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from django.conf import settings
@@ -29,6 +30,7 @@ class StopFlags:
         self._lock = threading.Lock()
         self._reason = ""
         self._process: Killable | None = None
+        self._companions: list[Killable] = []
         self._hurried = False
         self.renewed_at = clock()
         self.money_left: int | None = None
@@ -42,18 +44,34 @@ class StopFlags:
         with self._lock:
             if not self._reason or reason in ("superseded", "fenced"):
                 self._reason = reason
-            process = self._process
+            process, companions = self._process, [*self._companions]
+        if reason in ("superseded", "fenced"):
+            for companion in companions:
+                companion.kill()
         if process is not None:
             if reason in ("superseded", "fenced"):
                 process.kill()
             else:
                 process.stop()
 
+    @contextmanager
+    def accompanied(self, process: Killable) -> Iterator[None]:
+        """Renew the lease of a second process until the end of the block. A stop request is not for it."""
+        with self._lock:
+            self._companions.append(process)
+        process.renew(self.renewed_at)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._companions.remove(process)
+
     def renew(self, at: float) -> None:
         """The lease was renewed then."""
         self.renewed_at = at
-        if (process := self._process) is not None:
-            process.renew(at)
+        for process in (self._process, *self._companions):
+            if process is not None:
+                process.renew(at)
 
     def hurry(self) -> None:
         """Skip the grace: kill the running process, and every later one that should not run."""

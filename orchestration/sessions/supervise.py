@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import structlog
 from django.conf import settings
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 POLL_S = 0.2
 FLUSH_S = 0.5
 SURVIVORS_S = 1.0
+HELD_S = 1e7
 SHIM_LEASE = 0.9
 """Of a lease: then a shim ends its tree by itself. Later than the worker's own fence, and sooner than another host may act."""
 
@@ -112,6 +114,13 @@ def _spec(session: Session, directory: SessionDir, supervised: SupervisedProcess
         limits=supervised.limits,
         sandbox=supervised.sandbox,
     )
+
+
+def holder_of(session: Session, directory: SessionDir, folder: Path, stop_flags: StopFlags) -> agent_process.Spec:
+    """The process that holds the stage of this working copy, without its command."""
+    holder = SupervisedProcess([], "/", {}, HELD_S, role=f"stage-{folder.name}")
+    # A marker of its own: the end of a check, which is found by the session's, must not end the stage. Both end by their common beginning.
+    return replace(_spec(session, directory, holder, stop_flags), marker=f"{session.pk}.{folder.name}")
 
 
 def _note_refusals(supervised: SupervisedProcess, writer: log_chunks.Writer) -> None:

@@ -20,4 +20,6 @@ def of(config: Config) -> str:
         "policy": config.pass_policy,
         "judge": JUDGE_VERSION,
     }
+    if config.sandbox.network == "private":  # left out else: every stored verdict would be void
+        parts["network"] = "private"
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -25,6 +25,7 @@ from orchestration.models import Executor, Session, Worker
 from orchestration.processes import leftovers, sandbox_probe
 from orchestration.processes.shim import cgroups
 from orchestration.sessions import sandbox
+from orchestration.sessions.sandbox import stage_probe
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
 from orchestration.worker.agents.shared import cli_versions
@@ -217,7 +218,8 @@ class Heartbeat:
 def _of_host() -> dict[str, str]:
     """The sandbox and the memory limit in force on this host."""
     kept = cgroups.keeps_memory(settings.CGROUP_PARENT)
-    return {"sandbox": sandbox.on_host(settings.SANDBOX, sandbox_probe.probe()), "memory": "kernel" if kept else "each second"}
+    report = sandbox.on_host(settings.SANDBOX, sandbox_probe.probe(), stage_probe.probe().problem)
+    return {"sandbox": report, "memory": "kernel" if kept else "each second"}
 
 
 @lru_cache

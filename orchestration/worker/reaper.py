@@ -175,7 +175,7 @@ def _is_proven_dead(session: Session) -> bool:
     """Kill the session's remaining processes. Returns True if all are dead, as after a reboot."""
     if session.boot_id != leftovers.boot_id():
         return True
-    if survivors := leftovers.end_marked(session.pk, SHIM_GRACE_S):
+    if survivors := leftovers.end_session(session.pk, SHIM_GRACE_S):
         log.error("session.survivors", session=session.pk, count=survivors)
     return not survivors and not leftovers.end_stale_gits(session.pk, after_s=git.TIMEOUT_S)
 

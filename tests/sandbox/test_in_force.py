@@ -12,16 +12,17 @@ GOOD, BARE = "bubblewrap 0.12", "none: no user namespaces"
 
 
 @pytest.mark.parametrize(
-    ("host", "probe", "report"),
+    ("host", "probe", "not_private", "report"),
     [
-        ("auto", Probe("/usr/bin/bwrap", "0.12"), "bubblewrap 0.12"),
-        ("bubblewrap", Probe("/usr/bin/bwrap", ""), "bubblewrap"),
-        ("auto", Probe(problem="no user namespaces"), "none: no user namespaces"),
-        ("none", Probe("/usr/bin/bwrap", "0.12"), "none: MUSTER_SANDBOX is none on this host"),
+        ("auto", Probe("/usr/bin/bwrap", "0.12"), "", "bubblewrap 0.12"),
+        ("auto", Probe("/usr/bin/bwrap", "0.12"), "no passt", "bubblewrap 0.12; no private network: no passt"),
+        ("bubblewrap", Probe("/usr/bin/bwrap", ""), "", "bubblewrap"),
+        ("auto", Probe(problem="no user namespaces"), "no passt", "none: no user namespaces"),
+        ("none", Probe("/usr/bin/bwrap", "0.12"), "", "none: MUSTER_SANDBOX is none on this host"),
     ],
 )
-def test_a_worker_reports_what_its_host_has(host: str, probe: Probe, report: str) -> None:
-    assert on_host(host, probe) == report
+def test_a_worker_reports_what_its_host_has(host: str, probe: Probe, not_private: str, report: str) -> None:
+    assert on_host(host, probe, not_private) == report
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,9 @@ def test_a_worker_reports_what_its_host_has(host: str, probe: Probe, report: str
         ({"mode": "bubblewrap"}, {"a": BARE}, False, "Nothing starts there"),
         ({"network": "auto"}, {"a": GOOD}, True, IN_A_SANDBOX["auto"]),
         ({"network": "auto"}, {"a": BARE}, False, "without a sandbox on a: no user namespaces. They can"),
+        ({"network": "private"}, {"a": GOOD}, True, IN_A_SANDBOX["private"]),
+        ({"network": "private"}, {"a": GOOD, "b": f"{GOOD}; no private network: no passt"}, True, "do not work: b (no passt)."),
+        ({"network": "open"}, {"b": f"{GOOD}; no private network: no passt"}, True, IN_A_SANDBOX["open"]),
         ({"network": "none"}, {"a": BARE}, False, "Nothing starts there"),
         ({"required": True}, {"a": GOOD}, True, IN_A_SANDBOX["open"]),
     ],

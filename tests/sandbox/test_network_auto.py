@@ -38,7 +38,7 @@ def behind(monkeypatch: pytest.MonkeyPatch, settings: Any, port: int) -> str:
     return str(settings.GATEWAY_URL)
 
 
-@pytest.mark.parametrize("kind", ["auto", "proxy"])
+@pytest.mark.parametrize("kind", ["auto", "private", "proxy"])
 def test_an_agent_behind_the_gateway_reaches_it_and_not_its_provider(
     kind: str, shop: Callable[..., Shop], ask: str, behind: str
 ) -> None:
@@ -98,11 +98,19 @@ def test_a_judge_is_behind_the_gateway_too(shop: Callable[..., Shop], ask: str, 
 
 @pytest.mark.parametrize(
     ("kind", "behind_gateway", "own"),
-    [("auto", True, "proxy"), ("auto", False, "open"), ("open", True, "open"), ("proxy", False, "proxy"), ("none", True, "none")],
+    [
+        ("auto", True, "proxy"),
+        ("auto", False, "open"),
+        ("private", True, "proxy"),
+        ("private", False, "private"),
+        ("open", True, "open"),
+        ("proxy", False, "proxy"),
+        ("none", True, "none"),
+    ],
 )
-def test_only_auto_depends_on_the_process(kind: str, behind_gateway: bool, own: str) -> None:
-    sandbox = configuration.load({"sandbox": {"network": kind}}).sandbox
-    assert network_of(sandbox, behind_gateway=behind_gateway) == own
+def test_only_auto_and_private_depend_on_the_process(kind: str, behind_gateway: bool, own: str) -> None:
+    network = configuration.load({"sandbox": {"network": kind}}).sandbox.network
+    assert network_of(network, behind_gateway=behind_gateway) == own
 
 
 @pytest.mark.parametrize(

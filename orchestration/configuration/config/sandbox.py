@@ -37,15 +37,19 @@ class Sandbox(Part):
     write: SandboxPaths = key(
         list, "Writable", "More that they may also write; a program or file that `setup` or `verify` names is refused there."
     )
-    network: Literal["open", "auto", "proxy", "none"] = key(
+    network: Literal["open", "auto", "private", "proxy", "none"] = key(
         "open",
         "Network",
         "`open`: the host's network. `proxy`: [known hosts only](docs/explanation/security.md#the-proxy). `none`: no "
-        "network, for command agents, whose usage comes on stdout. `auto`, which new workspaces have: `proxy` for agents "
-        "behind the gateway, else `open`.",
+        "network, for command agents, whose usage comes on stdout. `auto`: `proxy` for agents behind the gateway, else `open`. "
+        "`private`, which new workspaces have where it works: as `auto`, with [a loopback for each working copy and each "
+        "judgement](docs/explanation/security.md#a-loopback-of-its-own).",
     )
     allow: list[Host] = key(
-        list, "Hosts", "With a proxy: more hosts, as `host` (ports 80 and 443), `host:port` or `*.domain`.", max_length=200
+        list,
+        "Hosts",
+        "With a proxy: more hosts, as `host` (ports 80 and 443), `host:port` or `*.domain`. `private` reads ports of `localhost`.",
+        max_length=200,
     )
 
     @model_validator(mode="after")

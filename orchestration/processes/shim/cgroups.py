@@ -87,13 +87,17 @@ def remove_limits(marker: str) -> None:
         cgroup_limits.remove_leftovers(PREFIX + marker)
 
 
-def leftover_groups(marker: str, parent: str = "") -> list[Cgroup]:
-    """The groups of a session whose shim is gone. Searches the whole hierarchy: the dead worker's own group is unknown."""
+def leftover_groups(marker: str, parent: str = "", *, stages: bool = False) -> list[Cgroup]:
+    """The groups of a session, and of its stages, whose shims are gone. Searches the whole hierarchy: the dead worker's own group is unknown."""
     mounted = find_mount()
     parent_folder = parent if parent not in ("", DISABLED) else (mounted[0] if mounted else "")
     group_name = PREFIX + marker
     return (
-        [Cgroup(folder) for folder, _, _ in os.walk(parent_folder) if os.path.basename(folder) == group_name]
+        [
+            Cgroup(folder)
+            for folder, _, _ in os.walk(parent_folder)
+            if (name := os.path.basename(folder)) == group_name or (stages and name.startswith(group_name + "."))
+        ]
         if parent_folder
         else []
     )

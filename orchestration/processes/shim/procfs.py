@@ -91,13 +91,16 @@ def _children(pid: int) -> list[int]:
     return [int(child) for thread in threads for child in _read(f"/proc/{pid}/task/{thread}/children").split()]
 
 
-def carrying_marker(pids: Iterable[int], marker: str, variable: str = MARKER_VARIABLE) -> set[int]:
-    """The pids that were started with this session's marker in their environment. Excludes the caller."""
+def carrying_marker(pids: Iterable[int], marker: str, variable: str = MARKER_VARIABLE, *, stages: bool = False) -> set[int]:
+    """The pids that were started with this session's marker in their environment. Excludes the caller. `stages`: also with `MARKER.NAME`."""
     setting = f"{variable}={marker}".encode()
     carriers = set()
     for pid in pids:
         environment = _read(f"/proc/{pid}/environ")
-        if setting in environment and setting in environment.split(b"\0"):
+        if setting not in environment:
+            continue
+        variables = environment.split(b"\0")
+        if setting in variables or (stages and any(each.startswith(setting + b".") for each in variables)):
             carriers.add(pid)
     return carriers - {os.getpid()}
 

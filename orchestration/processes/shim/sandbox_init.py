@@ -51,6 +51,8 @@ def listen(way_out: int, *ports: int) -> None:
     listeners = []
     for port in ports:
         listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        # In a stage, connections of the process before may still be in TIME_WAIT on this port.
+        listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen(128)
         listeners.append(listener)

@@ -21,6 +21,7 @@ from typing import Any
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 import cgroups
+import namespaces
 import procfs
 import shim_sandbox
 from memory_watch import MemoryWatch
@@ -89,7 +90,7 @@ class Shim:
 
     def start_agent(self) -> None:
         argv, marked = self.spec["argv"], {procfs.MARKER_VARIABLE: self.spec["marker"]}
-        environment, handles = {**self.spec["env"], **marked}, ()
+        environment, handles = {**self.spec["env"], **marked}, tuple[int, ...]()
         if self.spec.get("sandbox"):
             self.sandbox = shim_sandbox.Sandbox(self.spec["sandbox"], environment, argv)
             argv, environment, handles = (
@@ -97,6 +98,8 @@ class Shim:
                 marked,
                 self.sandbox.passed,
             )  # bubblewrap gets none of the agent's variables
+        elif network := self.spec.get("network"):
+            argv, handles = [*argv, ",".join(map(str, network))], (network[0],)
         try:
             self.agent = subprocess.Popen(
                 argv,
@@ -133,6 +136,8 @@ class Shim:
         self.limits.enter()
         if self.cgroup:
             self.cgroup.enter()
+        if (self.spec.get("sandbox") or {}).get("namespaces"):
+            namespaces.join(self.spec["sandbox"]["namespaces"])  # last: inside, the control groups are another user's
 
     # The loop: wait, copy, check the clock.
 
@@ -457,14 +462,15 @@ def set_limits() -> None:
 
 
 def read_spec(handle: int, *network: int) -> dict[str, Any]:
-    """`handle`: a file in memory, since the spec contains the agent's token. `network`: a socket to the worker, for a sandbox with one."""
+    """`handle`: a file in memory, since the spec contains the agent's token. `network`: a socket to the worker, for a process that listens on its behalf."""
     text, at = b"", 0
     while part := os.pread(handle, READ_BYTES, at):
         text, at = text + part, at + len(part)
     os.close(handle)
     spec: dict[str, Any] = json.loads(text)
     if network:
-        spec["sandbox"]["network"] = [*network, *spec["sandbox"]["network"]]
+        passed = spec["sandbox"] or spec
+        passed["network"] = [*network, *passed["network"]]
     return spec
 
 

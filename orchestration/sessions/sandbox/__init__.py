@@ -6,6 +6,7 @@ visible_paths  what the config names, and what is never shown
 faults    what counts as a fault of this host
 direct    a short process of Muster's own in a sandbox
 missing   what a process named and the sandbox does not show
+stage     the network that the processes of one working copy share; stage_probe: whether that works here
 programs  where the programs of the commands are installed
 system    what every sandbox shows of the host
 """

@@ -13,6 +13,8 @@ IN_A_SANDBOX = {
     "open": "Processes start in a sandbox (bubblewrap), on the host's network.",
     "auto": "Processes start in a sandbox (bubblewrap). Agents behind the gateway reach it, Muster and what sandbox.allow names, by a proxy;"
     " all else is on the host's network.",
+    "private": "Processes start in a sandbox (bubblewrap). Each working copy and each judgement has a loopback of its own. Agents behind the gateway reach"
+    " it, Muster and what sandbox.allow names, by a proxy; all others reach other hosts, but not this one.",
     "proxy": "Processes start in a sandbox (bubblewrap). They reach their providers, Muster and what sandbox.allow names, by a proxy.",
     "none": "Processes start in a sandbox (bubblewrap), without a network.",
 }
@@ -21,7 +23,11 @@ OPEN_CHECKS = (
     "Setup and checks run what agents write, on the host's open network: they reach every port of the host, Muster's own and those of its database among "
     "them, and any other host. sandbox.network: proxy shuts them in."
 )
+NO_PRIVATE = "no private network: "
+"""Before the reason, in a worker's report."""
+NOT_PRIVATE = "Setup and checks are on the open network where private networks do not work: "
 Mode = Literal["auto", "bubblewrap", "none"]
+Setting = Literal["open", "auto", "private", "proxy", "none"]
 
 
 class HostFault(Exception):
@@ -34,16 +40,18 @@ class SandboxMissing(HostFault):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`confined`: processes start in bubblewrap, with this network. `why_not`: the reason, if they do not."""
+    """`confined`: processes start in bubblewrap, with this network. `why_not`: the reason, if they do not. `not_private`: the reason why this host
+    has no private network for them."""
 
     confined: bool
     why_not: str = ""
-    network: str = "open"
+    network: Setting = "open"
+    not_private: str = ""
 
     @property
     def sentence(self) -> str:
         if self.confined:
-            return IN_A_SANDBOX[self.network]
+            return IN_A_SANDBOX[self.network] + (f" {NOT_PRIVATE}{self.not_private}." if self.not_private else "")
         return f"Processes start without a sandbox: {self.why_not}. They can read and write what the worker's user can."
 
 
@@ -54,34 +62,37 @@ def of_workspace(config: Config, *, has_gateway: bool) -> Sandbox:
     return config.sandbox.model_copy(update={"network": "open"})
 
 
-def network_of(config: Sandbox, *, behind_gateway: bool) -> Network:
+def network_of(network: Setting, *, behind_gateway: bool) -> Network | Literal["private"]:
     """The network of one process. `behind_gateway`: it is an agent whose requests pass through the gateway."""
-    if config.network != "auto":
-        return config.network
-    return "proxy" if behind_gateway else "open"
+    if network in ("auto", "private") and behind_gateway:
+        return "proxy"
+    return "open" if network == "auto" else network
 
 
 def sentence_on_checks(config: Sandbox) -> str:
     """A sentence where setup and checks reach everything; else empty."""
-    return OPEN_CHECKS if network_of(config, behind_gateway=False) == "open" else ""
+    return OPEN_CHECKS if network_of(config.network, behind_gateway=False) == "open" else ""
 
 
 def network_sentence(decision: Decision, name: str, *, behind_gateway: bool, past: str) -> str:
     """The network of an agent's process, and why it is that; empty: all processes of the workspace have the same. `past`: the reason why it goes past the
     gateway."""
-    if not decision.confined or decision.network not in ("auto", "proxy"):
+    if not decision.confined or decision.network not in ("auto", "private", "proxy"):
         return ""
     if behind_gateway:
         return f"Network of {name}: the gateway, Muster and what sandbox.allow names."
-    places = "the host's" if decision.network == "auto" else "its provider, Muster and what sandbox.allow names"
-    return f"Network of {name}: {places}. {past}".rstrip(". ") + "."
+    places = {"auto": "the host's", "private": "its working copy's own, and other hosts"}
+    where = places.get(decision.network, "its provider, Muster and what sandbox.allow names")
+    return f"Network of {name}: {where}. {past}".rstrip(". ") + "."
 
 
-def on_host(host: str, probe: Probe) -> str:
+def on_host(host: str, probe: Probe, not_private: str) -> str:
     """A worker's report on its host's sandbox: `bubblewrap 0.12.0`, or `none` with the reason."""
     if host == "none":
         return "none: MUSTER_SANDBOX is none on this host"
-    return f"{BUBBLEWRAP} {probe.version}".strip() if probe.works else f"none: {probe.problem}"
+    if not probe.works:
+        return f"none: {probe.problem}"
+    return f"{BUBBLEWRAP} {probe.version}".strip() + (f"; {NO_PRIVATE}{not_private}" if not_private else "")
 
 
 def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
@@ -96,21 +107,28 @@ def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
     if not hosts:
         return True, "No session worker is online."
     if not bare:
-        return True, IN_A_SANDBOX[config.network]
+        lacking = [
+            f"{host} ({report.partition(NO_PRIVATE)[2]})" for host, report in sorted(hosts.items()) if NO_PRIVATE in report
+        ]
+        lacking = lacking if config.network == "private" else []
+        return True, IN_A_SANDBOX[config.network] + (f" {NOT_PRIVATE}{'; '.join(lacking)}." if lacking else "")
     where = "; ".join(f"{host}: {report.removeprefix('none: ')}" for host, report in sorted(bare.items()))
     if must:
         return False, f"A sandbox is required, and there is none on {where}. Nothing starts there."
     return False, f"Processes start without a sandbox on {where}. They can read and write what the worker's user can."
 
 
-def decide(config: Sandbox, host: Mode, probe: Probe) -> Decision:
-    """The stricter of the workspace and the host counts. Raises SandboxMissing."""
+def decide(config: Sandbox, host: Mode, probe: Probe, *, not_private: str = "") -> Decision:
+    """The stricter of the workspace and the host counts. `not_private`: the reason why this host has no private network, if it is asked for.
+    Raises SandboxMissing."""
     must = config.required or "bubblewrap" in (config.mode, host) or config.is_bounded
     if host == "none" and must:
         raise SandboxMissing("The workspace requires a sandbox, and MUSTER_SANDBOX is none on this host")
     if "bubblewrap" not in (config.mode, host) and "none" in (config.mode, host):
         return Decision(False, "MUSTER_SANDBOX is none on this host" if host == "none" else "sandbox.mode is none")
     if probe.works:
+        if config.network == "private" and not_private:
+            return Decision(True, network="auto", not_private=not_private)
         return Decision(True, network=config.network)
     if must:
         raise SandboxMissing(f"A sandbox is required, and bubblewrap does not work on this host: {probe.problem}")

@@ -1,8 +1,8 @@
 """The sandbox of one process: its working copy, its own files, the programs that it may need, and nothing else of the host."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +13,16 @@ from django.conf import settings
 from orchestration.configuration import Agent, Config, credentials
 from orchestration.git.clones.safety import untrusted
 from orchestration.processes import sandbox, sandbox_probe
-from orchestration.processes.agent_process import Sandboxed
+from orchestration.processes.agent_process import Sandboxed, Spec
 from orchestration.processes.programs import Finder
 from orchestration.processes.sandbox import Box, Mount, Network
 from orchestration.sessions.folders import own_files
 from orchestration.sessions.folders.session_dir import AGENT_BIN
-from orchestration.sessions.sandbox import network, system, visible_paths
-from orchestration.sessions.sandbox.deciding import Decision, Mode, decide, network_of, of_workspace
+from orchestration.sessions.sandbox import network, stage, stage_probe, system, visible_paths
+from orchestration.sessions.sandbox.deciding import Decision, HostFault, Mode, decide, network_of, of_workspace
 from orchestration.sessions.sandbox.faults import building
 from orchestration.sessions.sandbox.missing import Missing
+from orchestration.sessions.sandbox.stage import RESOLV_CONF, Stage
 from orchestration.sessions.sandbox.visible_paths import WORK
 from workspaces.models import Workspace
 
@@ -47,6 +48,8 @@ class Sandboxes:
     programs: tuple[str, ...] = field(default=())
     addresses: tuple[str, ...] = field(default=())
     refusals: network.Refusals = field(default_factory=network.Refusals, compare=False)
+    stages: dict[Path, Stage] = field(default_factory=dict, compare=False)
+    """By the working copy in which their processes start."""
 
     def cwd(self, working_copy: Path) -> Path:
         """The working copy as its processes see it: on every host the same, since the conversation of a CLI is bound to it."""
@@ -64,12 +67,12 @@ class Sandboxes:
         logins: Iterable[Path] = (),
         endpoint: str = "",
         questions: Path | None = None,
-        behind_gateway: Agent | None = None,
+        agent: Agent | None = None,
+        behind_gateway: bool = False,
     ) -> Started:
         """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
-        `endpoint`: where it reports its usage. `questions`: where it leaves questions for people. `behind_gateway`: the agent that it is, with the
-        gateway's address in its settings; None: it is none, or goes past the gateway.
-        Raises HostFault."""
+        `endpoint`: where it reports its usage. `questions`: where it leaves questions for people. `agent`: that it is, if any;
+        `behind_gateway`: with the gateway's address in its settings. Raises HostFault."""
         if not self.decision.confined:
             return Started(dict(env), limits=self.config.limits.of_tree)
         own = [Mount(str(path), str(path)) for path in files if os.path.isfile(path)]
@@ -78,9 +81,13 @@ class Sandboxes:
             own += [Mount(str(questions), str(questions), writable=True), Mount(str(AGENT_BIN), str(AGENT_BIN))]
         if home is not None:
             own.append(Mount(str(home), str(home), writable=True))
-        own_network = network_of(self.config.sandbox, behind_gateway=behind_gateway is not None)
-        box = self._box(working_copy, own, scratch, own_network)
-        way_out = self._way_out(endpoint, behind_gateway) if own_network == "proxy" else None
+        own_network, joined = network_of(self.decision.network, behind_gateway=behind_gateway), self.stages.get(working_copy)
+        if joined is not None:
+            own.append(Mount(str(RESOLV_CONF), "/etc/resolv.conf"))
+        of_box: Network = "joined" if joined is not None else "none" if own_network == "private" else own_network
+        box = self._box(working_copy, own, scratch, of_box)
+        needs_way_out = own_network == "proxy" or (joined is not None and agent is not None)
+        way_out = self._way_out(endpoint, agent if behind_gateway else None, joined) if needs_way_out else None
         interpreter, needed = sandbox_probe.python()
         boxed = Sandboxed(
             sandbox_probe.probe().bwrap,
@@ -89,16 +96,37 @@ class Sandboxes:
             needed,
             {"RLIMIT_NPROC": self.config.limits.processes, "RLIMIT_FSIZE": self.config.limits.write_mb * 2**20},
             way_out,
+            joined.joined(egress=own_network == "private") if joined is not None else None,
         )
-        own_env = ({"TMPDIR": "/tmp"} if "TMPDIR" in env else {}) | (way_out.variables() if way_out else {})
+        own_env = {"TMPDIR": "/tmp"} if "TMPDIR" in env else {}
+        own_env |= way_out.variables() if way_out and own_network == "proxy" else {}
         return Started({**env, **own_env}, boxed, self.config.limits.of_tree)
 
-    def _way_out(self, endpoint: str, behind_gateway: Agent | None) -> network.Proxy:
+    def _way_out(self, endpoint: str, behind_gateway: Agent | None, joined: Stage | None) -> network.Proxy:
         if behind_gateway is not None:
             hosts = network.for_served(self.config, behind_gateway, endpoint)
         else:
             hosts = network.for_config(self.config, endpoint, *self.addresses)
-        return network.Proxy(network.Rules.of(hosts), self.refusals)
+        return network.Proxy(network.Rules.of(hosts), self.refusals, taken=joined.network.ports if joined is not None else ())
+
+    @contextmanager
+    def staged(self, working_copy: Path, holder: Spec) -> Iterator[Stage | None]:
+        """Give the processes of this working copy a stage, where they have private ones. `holder`: of the process that holds it, without its
+        command. Raises HostFault."""
+        if not self.decision.confined or self.decision.network != "private":
+            yield None
+            return
+        with stage.opened(holder, self.config.sandbox) as opened:
+            self.stages[working_copy] = opened
+            try:
+                yield opened
+            finally:
+                del self.stages[working_copy]
+
+    def check_stage(self, working_copy: Path) -> None:
+        """Raises HostFault where the stage of a process that has just ended is gone: its end says nothing of the work."""
+        if (opened := self.stages.get(working_copy)) is not None and not opened.network.is_alive:
+            raise HostFault("The network of a stage ended before its processes did")
 
     def _box(self, working_copy: Path, mounts: Iterable[Mount], scratch: Path, own_network: Network) -> Box:
         """The sandbox of a process in this working copy, with these mounts besides."""
@@ -181,7 +209,9 @@ def for_workspace(config: Config, workspace: Workspace, *, place: str, programs:
     """Raises SandboxMissing."""
     needs_probe = "none" not in (config.sandbox.mode, settings.SANDBOX) or config.sandbox.required
     probe = sandbox_probe.probe() if needs_probe or settings.SANDBOX == "bubblewrap" else sandbox_probe.Probe(problem="not tried")
-    decision = decide(of_workspace(config, has_gateway=bool(settings.GATEWAY_URL)), cast(Mode, settings.SANDBOX), probe)
+    own = of_workspace(config, has_gateway=bool(settings.GATEWAY_URL))
+    not_private = stage_probe.probe().problem if own.network == "private" and probe.works else ""
+    decision = decide(own, cast(Mode, settings.SANDBOX), probe, not_private=not_private)
     addresses = credentials.base_urls(workspace.pk, config) if config.sandbox.network == "proxy" else ()
     return Sandboxes(config, workspace, decision, place, tuple(programs), tuple(addresses))
 

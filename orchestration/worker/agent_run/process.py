@@ -141,6 +141,7 @@ def run(given: Invocation) -> AgentRun:
         job = _supervised(launch, task, _started(given, served, task, launch))
         ended = supervise.run(session, directory, job, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick)
         listener.end(ended.exit_code)
+    given.context.bench.sandboxes.check_stage(given.cwd)
     return _with_mail(_result(session, stop_flags, listener, ended, task), mailbox)
 
 
@@ -198,7 +199,8 @@ def _started(given: Invocation, served: Served, task: Task, launch: Launch) -> S
         logins=_logins(task.agent, task.env),
         endpoint=task.endpoint,
         questions=given.directory.questions if "MUSTER_QUESTIONS" in task.env else None,
-        behind_gateway=task.agent if served.access else None,
+        agent=task.agent,
+        behind_gateway=bool(served.access),
     )
 
 

@@ -33,7 +33,7 @@ def judge_base(
     bench: Workbench, commit: str, tree: str, runner: Runner, *, name: str, kind: store.Kind = store.Kind.BASELINE
 ) -> TreeVerdict:
     """Run the checks on a commit in a clean working copy, and keep the verdict on its tree. Raises CannotJudge; then nothing is kept."""
-    with working_copies.checkout(bench.store, bench.copies, name, commit) as checkout:
+    with working_copies.checkout(bench.store, bench.copies, name, commit) as checkout, runner.staged(checkout):
         runner.set_up(checkout)
         runs = checks.observe(bench.config.verify, checkout, runner)
     for run in runs:

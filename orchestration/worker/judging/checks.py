@@ -4,6 +4,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +36,9 @@ class CannotJudge(Exception):
 
 class Runner(Protocol):
     """Runs commands in a working copy, for a session or for a lander."""
+
+    def staged(self, folder: Path) -> AbstractContextManager[object]:
+        """The stage of what runs in this working copy."""
 
     def set_up(self, checkout: Path) -> None:
         """The workspace's setup commands. Raises CannotJudge."""

@@ -112,8 +112,9 @@ def _run(
     apart = _apart(lease)
     common = [check for check in lease.bench.config.verify if check.name not in apart]
     began = time.monotonic()
-    with working_copies.checkout(lease.bench.store, lease.bench.copies, checkout_name(lease), last.commit) as checkout:
-        runner = LanderRunner(lease, what=what, tree=last.tree)
+    runner = LanderRunner(lease, what=what, tree=last.tree)
+    clean = working_copies.checkout(lease.bench.store, lease.bench.copies, checkout_name(lease), last.commit)
+    with clean as checkout, runner.staged(checkout):
         try:
             runner.set_up(checkout)
         except CannotJudge as problem:
@@ -147,8 +148,10 @@ def _run(
 
 def _refuse_broken_setup(lease: Lease, tip: str) -> None:
     """Raises CannotJudge if the setup fails on the tip as well, as without a network: the work is not at fault."""
-    with working_copies.checkout(lease.bench.store, lease.bench.copies, f"{checkout_name(lease)}-tip", tip) as checkout:
-        LanderRunner(lease, what=f"setup on {tip[:12]}").set_up(checkout)
+    runner = LanderRunner(lease, what=f"setup on {tip[:12]}")
+    clean = working_copies.checkout(lease.bench.store, lease.bench.copies, f"{checkout_name(lease)}-tip", tip)
+    with clean as checkout, runner.staged(checkout):
+        runner.set_up(checkout)
 
 
 def _found_out(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
@@ -15,7 +16,8 @@ from orchestration import configuration
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration, Landing, PullRequest
-from orchestration.sessions.sandbox import HostFault
+from orchestration.sessions import sandbox
+from orchestration.sessions.sandbox import HostFault, Sandboxes
 from orchestration.worker import host_faults
 from orchestration.worker.preparing import workbench
 from orchestration.worker.preparing.workbench import LanderBench
@@ -57,6 +59,11 @@ class Lease:
         if fault := host_faults.of_config(executor.config):
             raise HostFault(fault)
         return cls(workbench.of_lander(executor.workspace, configuration.load(executor.config)), fence, is_stopping)
+
+    @cached_property
+    def sandboxes(self) -> Sandboxes:
+        """Raises HostFault."""
+        return sandbox.for_workspace(self.bench.config, self.bench.workspace, place="landing")
 
     def look(self) -> None:
         """Reload the rows: before each batch, and after each run."""

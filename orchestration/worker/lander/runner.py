@@ -1,7 +1,7 @@
 """Runner of a lander's commands in a working copy, without a session and money. It renews the lease meanwhile."""
 
 import json
-from functools import cached_property
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from django.conf import settings
@@ -12,7 +12,6 @@ from orchestration.processes import agent_process
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import sandbox, supervise
 from orchestration.sessions.folders import session_dir
-from orchestration.sessions.sandbox import Sandboxes
 from orchestration.worker.judging.checks import CannotJudge, OnLine
 from orchestration.worker.lander.lease import Lease
 
@@ -36,10 +35,13 @@ class LanderRunner:
         self.round = landing.round if landing is not None else None
         self.directory = session_dir.SessionDir(settings.DATA_DIR / "landings" / lease.workspace_id)
 
-    @cached_property
-    def _sandboxes(self) -> Sandboxes:
-        """Raises HostFault."""
-        return sandbox.for_workspace(self.lease.bench.config, self.lease.bench.workspace, place="landing")
+    def staged(self, folder: Path) -> AbstractContextManager[object]:
+        """The stage of what runs in this working copy."""
+        marker, record = f"{marker_of(self.lease.workspace_id)}.{folder.name}", self.directory.record_for(f"stage-{folder.name}")
+        self.directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = (str(record.status), str(record.journal))
+        holder = agent_process.Spec([], "/", {}, marker, *files, wall_s=supervise.HELD_S, cgroup_parent=settings.CGROUP_PARENT)
+        return self.lease.sandboxes.staged(folder, holder)
 
     def set_up(self, checkout: Path) -> None:
         sandbox.remove_scratch(self.directory.private / checkout.name)  # an earlier landing's
@@ -63,7 +65,7 @@ class LanderRunner:
         record = self.directory.record_for("check")
         env, scratch = self._environment(), self.directory.private / checkout.name
         argv = supervise.argv_of(command)
-        started = self._sandboxes.start(checkout, env, scratch=scratch, files=self.directory.files)
+        started = self.lease.sandboxes.start(checkout, env, scratch=scratch, files=self.directory.files)
         spec = agent_process.Spec(
             argv=argv,
             cwd=str(checkout),
@@ -77,13 +79,14 @@ class LanderRunner:
             limits=started.limits,
             sandbox=started.sandbox,
         )
-        missing = self._sandboxes.missing()
+        missing = self.lease.sandboxes.missing()
         with agent_process.start(spec) as process:  # ends it at any exception
             for line in process.lines(poll_s=POLL_S):
                 if line is not None:
                     missing.read(line.text)
                     on_line(line.text, line.stream)
                 self.lease.keep()
+                self.lease.sandboxes.check_stage(checkout)
             self.lease.write()  # the result counts only with the lease: a successor removes the working copy
             self.lease.look()  # the rows are stale by now
             refused = started.sandbox.way_out.refused() if started.sandbox and started.sandbox.way_out else []

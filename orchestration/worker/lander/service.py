@@ -102,7 +102,7 @@ class Service:
         if fence is None:
             return False
         if holder.lease_until is not None:  # not released: its commands may still run
-            leftovers.end_marked(marker_of(workspace_id), 3.0)
+            leftovers.end_session(marker_of(workspace_id), 3.0)
         failed = True
         try:
             lease = Lease.read(workspace_id, fence, self._stopping.is_set)

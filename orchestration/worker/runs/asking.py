@@ -29,6 +29,7 @@ from orchestration.worker.runs import contracts, expander, orchestrator, planner
 from orchestration.worker.runs.place import Place
 from orchestration.worker.runs.question import Ask, Question
 from orchestration.worker.steps import prompts
+from orchestration.worker.steps.runner import SessionRunner
 
 Outcome = Session.Outcome
 ASKED_TO_END = (Outcome.STOPPED, Outcome.INTERRUPTED)
@@ -51,7 +52,10 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
             sessions.enter(session, role.phase)
             place = Place(session, role, agent, bench, stop_flags, writer, cwd, commit)
             question = _question(session, config)
-            return question if isinstance(question, Ending) else _answer(place, question)
+            if isinstance(question, Ending):
+                return question
+            with SessionRunner(place).staged(cwd):
+                return _answer(place, question)
     finally:
         supervise.try_database(writer.flush)
 

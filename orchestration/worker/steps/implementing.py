@@ -30,11 +30,12 @@ def implement(context: RoundContext) -> list[str]:
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     copy, worktree = context.copy, context.worktree
     home = session_dir.setup_home(context.session.work_id) if context.bench.sandboxes.decision.confined else "none"
-    with copy.setting_up(home) as is_due:
-        if is_due:
-            SessionRunner(context).set_up_or_end(worktree.path)
-    given_tests.put(context.given, worktree.path)
-    agent_run = conversation.run(context, text, starts_anew=bool(worktree.conflicts or worktree.unresolved))
+    with SessionRunner(context).staged(worktree.path):
+        with copy.setting_up(home) as is_due:
+            if is_due:
+                SessionRunner(context).set_up_or_end(worktree.path)
+        given_tests.put(context.given, worktree.path)
+        agent_run = conversation.run(context, text, starts_anew=bool(worktree.conflicts or worktree.unresolved))
     early_end = None if agent_run.ended_early else outcomes.early_end(agent_run, session, context.writer.last_words)
     opened.summary = agent_run.summary[:4000]
     if early_end is None:

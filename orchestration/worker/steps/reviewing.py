@@ -24,6 +24,7 @@ from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.steps import agent_verdicts, prompts
 from orchestration.worker.steps.agent_verdicts import AgentVerdict, Judgement
 from orchestration.worker.steps.context import RoundContext
+from orchestration.worker.steps.runner import SessionRunner
 
 DIFF_BYTES = 120_000
 
@@ -64,7 +65,8 @@ def intercept(context: RoundContext) -> list[str]:
         return []
     bench, request = context.bench, _request(context, "review")
     _record_review(context, {"verdict": "open", "prompt": request.text})
-    with working_copies.checkout(bench.store, bench.copies, context.session.pk, context.round.commit) as checkout:
+    checkout_of_work = working_copies.checkout(bench.store, bench.copies, context.session.pk, context.round.commit)
+    with checkout_of_work as checkout, SessionRunner(context).staged(checkout):
         answer = _ask(context, config.acting_agent, request, checkout, money)
     verdict = answer.verdict
     review: dict[str, Any] = {

@@ -1,5 +1,7 @@
 """Runner of a session's commands in a working copy, with output to its log. Its stop requests end them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,19 @@ class SessionRunner:
     context: SessionContext
     label: str = ""  # of its lines in the log
     with_entry: bool = True  # pass the entry's variables; False on a base
+
+    @contextmanager
+    def staged(self, folder: Path) -> Iterator[None]:
+        """The stage of what runs in this working copy until the end of the block."""
+        bench, flags = self.context.bench, self.context.stop_flags
+        holder = supervise.holder_of(self.context.session, bench.directory, folder, flags)
+        with bench.sandboxes.staged(folder, holder) as stage:
+            if stage is None:
+                yield
+                return
+            stage.network.on_end = flags.stop_process
+            with flags.accompanied(stage.network.process):
+                yield
 
     def set_up(self, checkout: Path) -> None:
         if failed := self._failed_setup(checkout):
@@ -86,6 +101,7 @@ class SessionRunner:
             context.session, bench.directory, supervised, context.stop_flags, context.writer, on_line=on_each_line
         )
         context.check_stop_requests()
+        bench.sandboxes.check_stage(checkout)
         for sentence in missing.sentences() if ended.exit_code != 0 else ():
             context.writer.add(f"{label}:muster", sentence)
             on_each_line(sentence, "stderr")

@@ -20,7 +20,10 @@ from orchestration.worker.steps.work import Work
 
 def verify(context: RoundContext, findings: list[str]) -> Verdict:
     """Run the checks; without findings, also the verifying agent. Raises SessionOver."""
-    with working_copies.checkout(context.bench.store, context.bench.copies, context.session.pk, context.round.commit) as checkout:
+    with (
+        working_copies.checkout(context.bench.store, context.bench.copies, context.session.pk, context.round.commit) as checkout,
+        SessionRunner(context).staged(checkout),
+    ):
         is_whole = _restore_judges(context, checkout)
         lost = given_tests.put(context.given, checkout)
         if context.session.work == Entry.Work.VERIFY and not findings:

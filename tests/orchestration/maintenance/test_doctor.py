@@ -18,6 +18,7 @@ from orchestration.git.command import GitError
 from orchestration.maintenance import doctor
 from orchestration.maintenance.doctor import Finding
 from orchestration.models import Worker
+from orchestration.sessions.sandbox.stage_probe import StageProbe
 from tests.factories import ANA, a_worker, a_workspace
 from workspaces.machine import hosts
 from workspaces.models import Workspace
@@ -167,6 +168,7 @@ def test_a_disk_that_is_low_is_needed(monkeypatch: pytest.MonkeyPatch, is_low: b
 @pytest.mark.parametrize(("state", "is_well"), [("bubblewrap 0.8", True), ("none, without namespaces", False)])
 def test_without_a_sandbox_it_names_what_agents_reach(monkeypatch: pytest.MonkeyPatch, state: str, is_well: bool) -> None:
     monkeypatch.setattr(doctor.sandbox, "on_host", lambda *_: state)
+    monkeypatch.setattr(doctor.stage_probe, "probe", StageProbe)
     finding = doctor._sandbox()
     assert (finding.is_, not finding.problem) == (state, is_well)
 

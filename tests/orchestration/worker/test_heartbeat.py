@@ -18,6 +18,7 @@ from django.utils.timezone import now
 from budget.models import Hold
 from orchestration.executor import explain
 from orchestration.models import Session, Worker
+from orchestration.sessions.sandbox.stage_probe import StageProbe
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import heartbeat as module
 from orchestration.worker.heartbeat import Heartbeat
@@ -364,8 +365,9 @@ def test_a_stop_of_the_process_is_a_drain_of_the_seconds_that_are_set(settings: 
 def test_a_host_names_who_limits_memory(kept: bool, memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.cgroups, "keeps_memory", lambda _: kept)
     monkeypatch.setattr(module.sandbox_probe, "probe", lambda: "works")
-    monkeypatch.setattr(module.sandbox, "on_host", lambda setting, probed: f"{setting} {probed}")
-    assert module._of_host() == {"sandbox": f"{module.settings.SANDBOX} works", "memory": memory}
+    monkeypatch.setattr(module.stage_probe, "probe", lambda: StageProbe(problem=", but"))
+    monkeypatch.setattr(module.sandbox, "on_host", lambda setting, probed, not_private: f"{setting} {probed}{not_private}")
+    assert module._of_host() == {"sandbox": f"{module.settings.SANDBOX} works, but", "memory": memory}
 
 
 def test_a_worker_that_comes_online_wakes_the_executors_that_run(monkeypatch: pytest.MonkeyPatch) -> None:

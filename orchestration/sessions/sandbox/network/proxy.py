@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -57,11 +57,14 @@ class Proxy:
     """`ports`: where the sandbox's first process listens: the proxy itself, then the permitted ports of the host's loopback, which need no
     client that knows of a proxy."""
 
-    def __init__(self, rules: Rules, refusals: Refusals) -> None:
+    def __init__(self, rules: Rules, refusals: Refusals, *, taken: Collection[int] = ()) -> None:
+        """`taken`: ports on which another process of its network listens."""
         self._rules, self._refusals = rules, refusals
         self._clients = 0
-        forwarded = [port for port in rules.loopback if port >= 1024]  # below, the first process may not listen
-        self.ports = [next(port for port in range(PORT, 2**16) if port not in forwarded), *forwarded]
+        forwarded = [
+            port for port in rules.loopback if port >= 1024 and port not in taken
+        ]  # below, the first process may not listen
+        self.ports = [next(port for port in range(PORT, 2**16) if port not in (*forwarded, *taken)), *forwarded]
 
     def open(self) -> socket.socket:
         """Start. The proxy ends when every copy of this socket is closed."""
@@ -85,15 +88,26 @@ class Proxy:
                 listeners = [socket.socket(fileno=handle) for handle in handles]
                 if data and len(listeners) == len(self.ports):
                     ours.sendall(b".")
-                    asyncio.run(self._serve(ours, listeners))
+                    asyncio.run(self._serve(ours, listeners, [None, *self.ports[1:]]))
             except OSError as problem:
                 log.debug("sandbox_proxy.ended", error=str(problem))
 
-    async def _serve(self, ours: socket.socket, listeners: list[socket.socket]) -> None:
+    def forward(self, listeners: list[socket.socket]) -> socket.socket:
+        """Serve sockets that listen on the forwarded ports already, until the socket that it returns is closed."""
+        ours, theirs = socket.socketpair()
+
+        def run() -> None:
+            with ours:
+                asyncio.run(self._serve(ours, listeners, self.ports[1:]))
+
+        threading.Thread(target=run, name="sandbox-forwarding", daemon=True).start()
+        return theirs
+
+    async def _serve(self, ours: socket.socket, listeners: list[socket.socket], targets: Sequence[int | None]) -> None:
+        """`targets`: the port of the host's loopback behind each listener; None: it is the proxy's."""
         ours.setblocking(False)
-        for port, listener in zip(self.ports, listeners, strict=True):
+        for listener, target in zip(listeners, targets, strict=True):
             listener.setblocking(False)
-            target = None if port == self.ports[0] else port
             await asyncio.start_server(partial(self._client, forwarded=target), sock=listener, limit=CHUNK)
         await asyncio.get_running_loop().sock_recv(ours, 1)  # the shim's end; what still runs is cancelled with this loop
 

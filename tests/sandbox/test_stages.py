@@ -1,0 +1,100 @@
+"""With `network: private` a working copy and a judgement each have a loopback of their own."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.models import Round
+from orchestration.processes import leftovers
+from orchestration.sessions.sandbox import stage_probe
+from tests.orchestration.worker.sessions.shop import Shop, until
+from tests.sandbox import test_network
+from tests.sandbox.test_network_auto import ask, behind
+
+Make = Callable[..., Shop]
+port = other_port = test_network.port
+__all__ = ["ask", "behind"]
+PRIVATE = {"network": "private"}
+
+
+@pytest.fixture(autouse=True)
+def _there() -> None:
+    if problem := stage_probe.probe().problem:
+        pytest.skip(problem)
+
+
+def test_setup_agent_and_checks_share_the_loopback_of_their_stage_alone(shop: Make, port: int, ask: str) -> None:
+    """The port of another server of the host is free inside."""
+    listen = f"({sys.executable} -m http.server {port} --bind 127.0.0.1 & sleep 1; {ask} http://127.0.0.1:{port}/ | grep -q 'Directory listing')"
+    work = shop(
+        f"{listen} && echo yes > ok", setup=[listen], verify=[{"name": "own", "run": f"{listen} && test -f ok"}], sandbox=PRIVATE
+    )
+    session = work.run()
+    assert session.outcome == "passed", [round_.findings for round_ in Round.objects.all()]
+    assert leftovers.tree(session.pk, stages=True)[0] == set()
+
+
+def test_nothing_of_the_host_answers_inside_but_what_the_config_names(shop: Make, port: int, other_port: int, ask: str) -> None:
+    urls = [f"http://127.0.0.1:{port}/", f"http://127.0.0.1:{other_port}/", "http://169.254.169.254/", f"http://[::1]:{port}/"]
+    work = shop(
+        f"for url in {' '.join(urls)}; do {ask} $url >> ok; done", sandbox={**PRIVATE, "allow": [f"localhost:{other_port}"]}
+    )
+    session = work.run()
+    own, permitted, metadata, sixth = (work.merged("ok") or "").splitlines()
+    assert ("refused" in own, "of 127.0.0.1" in permitted, "No route to host" in metadata, "refused" in sixth) == (True,) * 4, (
+        session
+    )
+
+
+def test_an_agent_past_the_gateway_reaches_muster_and_other_hosts(shop: Make, port: int, ask: str, settings: Any) -> None:
+    settings.GATEWAY_URL, settings.AGENT_URL = "http://127.0.0.1:8767", f"http://127.0.0.1:{port}"
+    work = shop(f"{ask} $MUSTER_API_URL/x > ok; ! env | grep -i proxy=", sandbox=PRIVATE)
+    session = work.run()
+    assert "/api/v1/x of" in (work.merged("ok") or ""), session.outcome_message
+    sentence = "Network of Any command (implement): its working copy's own, and other hosts. A command agent talks to its provider itself."
+    assert sentence in test_network.log_of(session)
+
+
+@pytest.mark.parametrize("name", ["AGENT_URL", "GATEWAY_URL"])
+def test_no_check_reaches_muster_though_the_config_names_its_port(
+    shop: Make, port: int, ask: str, settings: Any, name: str
+) -> None:
+    setattr(settings, name, f"http://127.0.0.1:{port}")
+    check = [{"name": "shut out", "run": f"{ask} http://127.0.0.1:{port}/ | grep -q refused"}]
+    work = shop(verify=check, sandbox={**PRIVATE, "allow": [f"127.0.0.1:{port}"]})
+    session = work.run()
+    assert session.outcome == "passed", [round_.findings for round_ in Round.objects.all()]
+
+
+@pytest.mark.parametrize("victim", ["pasta", "network_holder", "fork_server"])
+def test_a_stage_that_is_killed_is_a_fault_of_this_host_and_leaves_nothing(shop: Make, tmp_path: Path, victim: str) -> None:
+    (places := tmp_path / "places").mkdir()
+    check = [{"name": "slow", "run": f"touch {places}/started; sleep 60", "timeout_s": 90}]
+    work = shop(verify=check, sandbox={**PRIVATE, "write": [str(places)]})
+    session = work.claim()
+    killer = threading.Thread(target=kill, args=(session.pk, victim, places / "started"))
+    killer.start()
+    work.supervise(session)
+    killer.join()
+    assert (session.outcome, Round.objects.get().verdict) == ("crashed", "unverified")
+    until(lambda: not leftovers.tree(session.pk, stages=True)[0] and not running("pasta", session.pk))
+
+
+def kill(session_id: str, name: str, started: Path) -> None:
+    until(started.exists)
+    for pid in running(name, session_id):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def running(name: str, session_id: str) -> list[int]:
+    """The processes of the session's stages with this word on their command line."""
+    pids = leftovers.tree(session_id, stages=True)[0] - leftovers.tree(session_id)[0]
+    return sorted(pid for pid in pids if name in Path(f"/proc/{pid}/cmdline").read_text())
