@@ -11,7 +11,6 @@ from django.utils.timezone import now
 from dashboard.shared.charts import phasebar, swimlanes
 from orchestration import sessions
 from orchestration.executor import control
-from orchestration.lists import sessions as lists
 from orchestration.models import Entry, Session, Worker
 from orchestration.sessions import metering
 from orchestration.sessions.tracing import phase_history
