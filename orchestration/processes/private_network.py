@@ -91,10 +91,10 @@ class PrivateNetwork:
             answer, handles, _, _ = socket.recv_fds(self._control, MAX_ANSWER_BYTES, MAX_PORTS)
         except OSError as problem:
             raise NoPrivateNetwork(f"its holder did not answer: {problem}") from None
-        word, _, rest = answer.decode("utf-8", "replace").partition(" ")
-        holder = procfs.read_process(int(rest)) if word == "ready" else None
+        word, _, detail = answer.decode("utf-8", "replace").partition(" ")
+        holder = procfs.read_process(int(detail)) if word == "ready" else None
         if holder is None:
-            raise NoPrivateNetwork(rest or self._last_words())
+            raise NoPrivateNetwork(detail or self._last_words())
         return holder, [socket.socket(fileno=handle) for handle in handles]
 
     def _command(self, word: bytes) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestration.protocols import reading
 from orchestration.protocols.interface import Reading, Request, Usage
-from orchestration.protocols.streams.metering import (
+from orchestration.protocols.metering import (
     Unreadable,
     count,
     dump_bytes,

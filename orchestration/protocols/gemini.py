@@ -9,9 +9,9 @@ from orchestration.protocols import json_edits, media, reading
 from orchestration.protocols.gemini_answers import Contents
 from orchestration.protocols.interface import Api, Meter, Refused, Request, Route
 from orchestration.protocols.media import Media
+from orchestration.protocols.metering import BodyMeter
 from orchestration.protocols.reading import Values, unbounded
 from orchestration.protocols.routes import parts_of
-from orchestration.protocols.streams.metering import BodyMeter
 
 _VERB = re.compile(r"(?:models|tunedModels)/([A-Za-z0-9._@-]{1,120}):([A-Za-z]+)")
 _MODELS = re.compile(r"models(/[A-Za-z0-9._@-]{1,120})?")

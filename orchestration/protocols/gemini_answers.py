@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestration.protocols import reading
 from orchestration.protocols.interface import Reading, Usage
-from orchestration.protocols.streams.metering import count, dump_bytes, error_of, name_of, objects_of, text_bytes, values_of
+from orchestration.protocols.metering import count, dump_bytes, error_of, name_of, objects_of, text_bytes, values_of
 
 
 class Contents:

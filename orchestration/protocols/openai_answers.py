@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestration.protocols import reading
 from orchestration.protocols.interface import Context, Reading, Usage
-from orchestration.protocols.streams.metering import count, error_of, name_of, objects_of, text_bytes, values_of
+from orchestration.protocols.metering import count, error_of, name_of, objects_of, text_bytes, values_of
 
 _ERRORS = {
     401: "authentication_error",

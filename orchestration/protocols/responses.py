@@ -7,10 +7,10 @@ from typing import Any
 from orchestration.protocols import json_edits, media, openai_answers, reading
 from orchestration.protocols.interface import Meter, Request, Route
 from orchestration.protocols.media import Media
+from orchestration.protocols.metering import BodyMeter
 from orchestration.protocols.openai_answers import ResponseEvents
 from orchestration.protocols.reading import Values, unbounded
 from orchestration.protocols.routes import OPENAI, OPENAI_QUERY, Endpoints
-from orchestration.protocols.streams.metering import BodyMeter
 
 _PARAMETERS = reading.names(
     "background client_metadata context_management conversation include input instructions max_output_tokens max_tool_calls metadata model",

@@ -63,12 +63,14 @@ def _own_hosts() -> list[str]:
     """The addresses of the database and the broker, where they are on other hosts, as networks."""
     database = settings.DATABASES["default"]
     names = {str(database.get("HOST") or ""), urlsplit(settings.REDIS_URL or "").hostname or ""}
-    found = set()
+    addresses = set()
     for name in names:
         if not name or name.startswith("/") or network.is_loopback(name):
             continue
         try:
-            found |= {(family, str(place[0])) for family, *_, place in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+            addresses |= {
+                (family, str(place[0])) for family, *_, place in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            }
         except OSError:  # nothing can reach it by that name, either
             continue
-    return sorted(f"{address.partition('%')[0]}/{32 if family == socket.AF_INET else 128}" for family, address in found)
+    return sorted(f"{address.partition('%')[0]}/{32 if family == socket.AF_INET else 128}" for family, address in addresses)

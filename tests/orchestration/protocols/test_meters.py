@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.protocols import PROTOCOLS
+from orchestration.protocols import PROTOCOLS, metering
 from orchestration.protocols.interface import Usage
-from orchestration.protocols.streams import metering
 from tests.orchestration.protocols import answers
 
 NAMES = list(PROTOCOLS)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from orchestration.configuration.gateway_use import DEFAULTS
+from orchestration.configuration.gateway_use import DEFAULT_BASE_URLS
 from orchestration.edge import permit_accesses
 from orchestration.gateway import keys, pacing
 from orchestration.protocols import KEY_HEADERS, PROTOCOLS
@@ -25,7 +25,7 @@ def test_no_other_module_names_a_protocol_or_its_headers() -> None:
 
 
 def test_what_the_gateway_and_others_know_of_each_protocol_is_what_it_was() -> None:
-    assert DEFAULTS == {
+    assert DEFAULT_BASE_URLS == {
         "anthropic": "https://api.anthropic.com",
         "openai_responses": "https://api.openai.com/v1",
         "openai_chat": "https://api.openai.com/v1",

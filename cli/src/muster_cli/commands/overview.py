@@ -89,8 +89,9 @@ def list_entries(
         run.output.show(row, None, lambda: _entry_lines(run, row))
         return
     chosen = TodoGetStatusType0(status) if status else UNSET
-    more = {"reason": reason, "q": search, "search": filter_, "sort": sort}
-    request = todo_get.request(run.workspace, status=chosen, **{name: value or UNSET for name, value in more.items()})
+    request = todo_get.request(
+        run.workspace, status=chosen, reason=reason or UNSET, q=search or UNSET, search=filter_ or UNSET, sort=sort or UNSET
+    )
     rows = list(run.server.pages(request, "entries"))
     empty = "No entry is like this." if status or reason or search or filter_ else 'No entries yet: muster add "The task"'
     run.output.show({"entries": rows}, rows, lambda: table(rows, ENTRY_COLUMNS, empty=empty))
