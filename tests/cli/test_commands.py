@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.api import executor
 from orchestration.dialogue import questions
-from orchestration.models import Entry, Executor, IntegrationCommit, Landing, Message, Question
+from orchestration.models import Entry, Executor, IntegrationCommit, Landing, Message, Question, Round
 from tests.cli.terminal import InProcess, Terminal
 from tests.factories import CLOSED, a_session, a_worker, a_workspace, an_entry, ended
 from tests.orchestration.approval.asked import asked
@@ -262,6 +262,14 @@ def test_a_failed_entry_shows_its_last_verdict_with_its_first_finding(muster: Te
     ended(a_session(an_entry(workspace, budget_rounds=1)))
     lines = muster("entries", "1").out.splitlines()
     assert "Round 1: failed: a finding" in lines and "Next: muster start 1" in lines
+
+
+def test_of_several_verdicts_the_last_is_shown(muster: Terminal, workspace: Workspace) -> None:
+    session = ended(a_session(an_entry(workspace, budget_rounds=1)))
+    Round.objects.create(entry=session.entry, session=session, number=2, verdict="unverified", findings=["a newer finding"])
+    assert [line for line in muster("entries", "1").out.splitlines() if line.startswith("Round ")] == [
+        "Round 2: unverified: a newer finding"
+    ]
 
 
 def test_an_entry_that_asks_names_the_number_of_its_question(muster: Terminal, workspace: Workspace) -> None:

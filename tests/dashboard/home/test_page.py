@@ -239,3 +239,10 @@ def test_approvals_are_only_in_the_queue_of_those_who_may_decide(otto: Client, v
     waits = Entry.objects.filter(workspace=workspace, status="pending", deleted_at__isnull=True)[0]
     Entry.objects.filter(pk=waits.pk).update(reason_code="waiting_for_approval", reason_message="It waits.", reason_at=now())
     assert [any(key.startswith(f"entry:{waits.pk}") for key in keys(client)) for client in (otto, vera)] == [True, False]
+
+
+def test_entries_that_share_a_row_are_not_counted_as_left_out(otto: Client, workspace: Workspace) -> None:
+    assert len(out_of_rounds(workspace)) > 1
+    ask(workspace, 7)
+    seen = otto.get("/").context
+    assert (len(seen["rows"]), seen["waiting"], seen["left_out"]) == (8, 8, 0)

@@ -150,3 +150,10 @@ def test_requests_go_in_the_plans_order_entries_with_rounds_first() -> None:
     Entry.objects.filter(pk=begun.pk).update(has_rounds=True)
     accesses = {entry.content: an_access(hold=a_session(entry).hold) for entry in (old, urgent, begun)}
     assert sorted(accesses, key=lambda name: admission.order_of(accesses[name])) == ["begun", "urgent", "old"]
+
+
+def test_no_request_waits_for_what_other_workspaces_have_reserved() -> None:
+    an_access("5", entry=an_entry(a_workspace(name="Other"), budget="5"))
+    access = an_access("0.2", entry=an_entry(a_workspace(cap="0.2"), budget="5"), ceiling=usd("5"))
+    funds = admission._funds(access)
+    assert (funds.now, funds.later) == (usd("0.2"), usd("0.2"))

@@ -1,5 +1,6 @@
 """An expander's run, by a real command in a real clone: it proposes children of an entry, or a better description of it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from orchestration.backlog import entry_actions, entry_state
 from orchestration.backlog.rules.transitions import Next
 from orchestration.executor import reconcile
 from orchestration.facts.reasons import Reason
-from orchestration.models import Entry, Proposal, Run, Session
+from orchestration.models import Entry, Proposal, Round, Run, Session
 from orchestration.proposals import applying, expanding, run_requests
 from tests.factories import ANA, an_entry, project, some_entries
 from tests.orchestration.worker.sessions.planning import answers, entries
@@ -160,3 +161,15 @@ def test_it_is_asked_after_as_many_plateaus_as_the_config_has(
         asked = expanding.start_due(shop.workspace.pk)
         assert [run.trigger for run in asked] == [Run.Trigger.NO_IMPROVEMENT] * (number == plateaus)
         entry_actions.resume(entry, by=ANA)
+
+
+def test_of_many_rounds_it_reads_the_newest_in_their_order(expanding_shop: Callable[..., Shop]) -> None:
+    shop = expanding_shop(CHILDREN)
+    entry = an_entry(shop.workspace)
+    run = expanding.expand(shop.workspace, entry, by=ANA)
+    Round.objects.bulk_create(
+        Round(entry=entry, session_id=run.pk, number=number, verdict="failed", summary=f"step {number}")
+        for number in range(1, 13)
+    )
+    read = re.findall(r"Round (\d+)", finish(shop, run).prompt)
+    assert read == [str(number) for number in range(3, 13)]
