@@ -65,13 +65,13 @@ def test_a_run_waits_for_the_only_host_that_could_take_it_and_else_for_the_first
 
 def test_a_host_has_what_any_of_its_workers_has_and_its_problem_where_none_has_slots() -> None:
     shop = a_workspace()
-    a_worker(slots=2, host="one", agents={"codex": "1"}, labels=["gpu"])
+    a_busy_host(shop, "one", slots=2, busy=1, agents={"codex": "1"}, labels=["gpu"])
     a_worker(slots=0, host="one", agents={"gemini": "2"}, labels=["eu"], problem="Its disk is nearly full")
     a_worker(slots=4, host="one", agents={"aider": "2"}, labels=["old"], version="0.1.9")
     a_worker(slots=0, host="two", problem="Its disk is nearly full", unreachable={"another": "no route"})
     single, two = online.hosts_of(online._rows(), shop.pk)
     kinds = frozenset({"command", "acp", "codex", "gemini"})
-    assert single == Host("one", "one", free=2, slots=2, busy=0, agents=kinds, labels=frozenset({"gpu", "eu"}))
+    assert single == Host("one", "one", free=1, slots=2, busy=1, agents=kinds, labels=frozenset({"gpu", "eu"}))
     assert (two.problem, two.takes) == ("Its disk is nearly full", False)
 
 
