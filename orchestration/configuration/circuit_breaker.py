@@ -58,8 +58,8 @@ def secret_names(workspace_id: str) -> set[str]:
 
 
 def provider_unavailable(executor: Executor, session: Session, trouble: Trouble) -> None:
-    """Count a failure and back off, in the transaction of the session's end, with the executor's row locked. The breaker opens at once for trouble of the setup,
-    at a stated reset, and if there is a fallback."""
+    """Count a failure; without a fallback, and for a provider's trouble, also delay the entry's next session (`not_before`). The breaker opens at once
+    for trouble of the setup, at a stated reset, and with a fallback. In the transaction of the session's end, with the executor's row locked."""
     config = configuration.load(executor.config)
     agent, access = access_of(session, config.with_agent(session.agent_name), trouble.of)
     has_other = not trouble.of and len(config.chain(session.agent_name)) > 1

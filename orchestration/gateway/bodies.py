@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
-from orchestration.protocols.interface import Refused
+from orchestration.protocols.shared.interface import Refused
 from orchestration.protocols.streams import encodings
 
 T = TypeVar("T")

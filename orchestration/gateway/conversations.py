@@ -6,9 +6,9 @@ from collections import OrderedDict, deque
 
 from budget.models import GatewayRequest
 from orchestration.facts.waits import BROKEN, BROKEN_S
-from orchestration.protocols import bounds
-from orchestration.protocols.bounds import Baseline
-from orchestration.protocols.interface import Reading, Request, Usage
+from orchestration.protocols.shared import bounds
+from orchestration.protocols.shared.bounds import Baseline
+from orchestration.protocols.shared.interface import Reading, Request, Usage
 
 SAMPLE = 20
 """Answers of a model from which on their lengths count."""

@@ -27,7 +27,7 @@ from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.keys import HOP_BY_HOP, KeyMask, Upstream
 from orchestration.gateway.pacing import Slot
 from orchestration.protocols import PROTOCOLS
-from orchestration.protocols.interface import Meter, ProviderProtocol, Reading, Request, Route
+from orchestration.protocols.shared.interface import Meter, ProviderProtocol, Reading, Request, Route
 
 log = structlog.get_logger(__name__)
 

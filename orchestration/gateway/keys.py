@@ -16,7 +16,7 @@ from orchestration.configuration import Agent, credentials, secrets
 from orchestration.gateway.database import RefreshingCache
 from orchestration.models import Credential, Executor, Secret
 from orchestration.protocols import KEY_HEADERS, PROTOCOLS
-from orchestration.protocols.interface import Refused
+from orchestration.protocols.shared.interface import Refused
 from workspaces.secrets.sealing import Sealed, unseal
 
 HOP_BY_HOP = frozenset(

@@ -193,7 +193,8 @@ class RateLimiter:
             self.raise_s = RAISE_S
 
     def _refused(self, at: float, now: float, headers: Mapping[str, str]) -> None:
-        """Learn from a 429: no more in a minute than now, or a pause between two requests. Older pending requests count as taken, since a 429 comes at once."""
+        """Close the key for what the 429 asks, or a guess. A second 429 also teaches a rate: the count of the last minute, or a pause between two
+        requests. Older pending requests count as taken, since a 429 comes at once."""
         seconds = wait_s(headers)
         if seconds is None:
             seconds = waits.NO_RESET_S

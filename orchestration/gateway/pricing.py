@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from budget.ledger import prices
 from budget.ledger.prices import Rates, Tokens
-from orchestration.protocols.interface import Request, Usage
+from orchestration.protocols.shared.interface import Request, Usage
 
 LIMITS = (
     ("claude-3-haiku", 4_096),

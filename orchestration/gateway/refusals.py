@@ -22,7 +22,7 @@ from orchestration.gateway.accesses import Permitted
 from orchestration.gateway.keys import Upstream
 from orchestration.gateway.pacing import RateLimiter
 from orchestration.models import ProviderBreaker, Session
-from orchestration.protocols.interface import ProviderProtocol, Refused
+from orchestration.protocols.shared.interface import ProviderProtocol, Refused
 
 log = structlog.get_logger(__name__)
 

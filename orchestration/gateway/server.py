@@ -37,7 +37,7 @@ from orchestration.gateway.forwarding import Outgoing
 from orchestration.gateway.keys import Upstream
 from orchestration.gateway.process import Unauthenticated
 from orchestration.protocols import KEY_HEADERS, PROTOCOLS
-from orchestration.protocols.interface import BEARER, ProviderProtocol, Refused, Request, Route
+from orchestration.protocols.shared.interface import BEARER, ProviderProtocol, Refused, Request, Route
 from workspaces.values import ids
 
 log = structlog.get_logger(__name__)

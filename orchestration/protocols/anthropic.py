@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestration.protocols import json_edits, media, reading
 from orchestration.protocols.anthropic_answers import Messages
-from orchestration.protocols.interface import Api, Meter, Request, Route
-from orchestration.protocols.media import Media
-from orchestration.protocols.metering import BodyMeter
-from orchestration.protocols.reading import Values, unbounded
-from orchestration.protocols.routes import Endpoints
+from orchestration.protocols.shared import json_edits, media, reading
+from orchestration.protocols.shared.interface import Api, Meter, Request, Route
+from orchestration.protocols.shared.media import Media
+from orchestration.protocols.shared.metering import BodyMeter
+from orchestration.protocols.shared.reading import Values, unbounded
+from orchestration.protocols.shared.routes import Endpoints
 
 _PARAMETERS = reading.names(
     "cache_control container context_management diagnostics fallback_credit_token inference_geo max_tokens messages metadata model",

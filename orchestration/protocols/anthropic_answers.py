@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestration.protocols import reading
-from orchestration.protocols.interface import Reading, Request, Usage
-from orchestration.protocols.metering import (
+from orchestration.protocols.shared import reading
+from orchestration.protocols.shared.interface import Reading, Request, Usage
+from orchestration.protocols.shared.metering import (
     Unreadable,
     count,
     dump_bytes,

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.protocols import json_edits, media, openai_answers, reading
-from orchestration.protocols.interface import Api, Meter, Request, Route
-from orchestration.protocols.media import Media
-from orchestration.protocols.metering import BodyMeter
+from orchestration.protocols import openai_answers
 from orchestration.protocols.openai_answers import Chunks
-from orchestration.protocols.reading import Values, invalid, unbounded
-from orchestration.protocols.routes import OPENAI, OPENAI_QUERY, Endpoints
+from orchestration.protocols.shared import json_edits, media, reading
+from orchestration.protocols.shared.interface import Api, Meter, Request, Route
+from orchestration.protocols.shared.media import Media
+from orchestration.protocols.shared.metering import BodyMeter
+from orchestration.protocols.shared.reading import Values, invalid, unbounded
+from orchestration.protocols.shared.routes import OPENAI, OPENAI_QUERY, Endpoints
 
 _PARAMETERS = reading.names(
     "audio cache_control chat_template_kwargs enable_thinking extra_body frequency_penalty function_call functions include_reasoning",

@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestration.protocols import json_edits, media, reading
 from orchestration.protocols.gemini_answers import Contents
-from orchestration.protocols.interface import Api, Meter, Refused, Request, Route
-from orchestration.protocols.media import Media
-from orchestration.protocols.metering import BodyMeter
-from orchestration.protocols.reading import Values, unbounded
-from orchestration.protocols.routes import parts_of
+from orchestration.protocols.shared import json_edits, media, reading
+from orchestration.protocols.shared.interface import Api, Meter, Refused, Request, Route
+from orchestration.protocols.shared.media import Media
+from orchestration.protocols.shared.metering import BodyMeter
+from orchestration.protocols.shared.reading import Values, unbounded
+from orchestration.protocols.shared.routes import parts_of
 
 _VERB = re.compile(r"(?:models|tunedModels)/([A-Za-z0-9._@-]{1,120}):([A-Za-z]+)")
 _MODELS = re.compile(r"models(/[A-Za-z0-9._@-]{1,120})?")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestration.protocols import reading
-from orchestration.protocols.interface import Reading, Usage
-from orchestration.protocols.metering import count, dump_bytes, error_of, name_of, objects_of, text_bytes, values_of
+from orchestration.protocols.shared import reading
+from orchestration.protocols.shared.interface import Reading, Usage
+from orchestration.protocols.shared.metering import count, dump_bytes, error_of, name_of, objects_of, text_bytes, values_of
 
 
 class Contents:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from orchestration.protocols import reading
-from orchestration.protocols.interface import Context, Reading, Usage
-from orchestration.protocols.metering import count, error_of, name_of, objects_of, text_bytes, values_of
+from orchestration.protocols.shared import reading
+from orchestration.protocols.shared.interface import Context, Reading, Usage
+from orchestration.protocols.shared.metering import count, error_of, name_of, objects_of, text_bytes, values_of
 
 _ERRORS = {
     401: "authentication_error",

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from orchestration.protocols import json_edits, media, openai_answers, reading
-from orchestration.protocols.interface import Meter, Request, Route
-from orchestration.protocols.media import Media
-from orchestration.protocols.metering import BodyMeter
+from orchestration.protocols import openai_answers
 from orchestration.protocols.openai_answers import ResponseEvents
-from orchestration.protocols.reading import Values, unbounded
-from orchestration.protocols.routes import OPENAI, OPENAI_QUERY, Endpoints
+from orchestration.protocols.shared import json_edits, media, reading
+from orchestration.protocols.shared.interface import Meter, Request, Route
+from orchestration.protocols.shared.media import Media
+from orchestration.protocols.shared.metering import BodyMeter
+from orchestration.protocols.shared.reading import Values, unbounded
+from orchestration.protocols.shared.routes import OPENAI, OPENAI_QUERY, Endpoints
 
 _PARAMETERS = reading.names(
     "background client_metadata context_management conversation include input instructions max_output_tokens max_tool_calls metadata model",

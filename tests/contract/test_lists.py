@@ -38,7 +38,7 @@ def reader(workspace: Workspace) -> Client:
 
 
 def seqs(shop: Api, query: str, limit: int = 500) -> list[int]:
-    """Of the entries in all pages."""
+    """The entries of all pages, by number."""
     numbers, cursor = [], ""
     while cursor is not None:
         page = shop.get(f"/todo?limit={limit}&{query}{cursor and f'&cursor={cursor}'}").json

@@ -11,7 +11,7 @@ from yarl import URL
 from budget.models import GatewayAccess
 from orchestration.gateway.keys import Upstream, WrongAddress, base_of
 from orchestration.protocols import PROTOCOLS
-from orchestration.protocols.interface import Refused
+from orchestration.protocols.shared.interface import Refused
 from tests import hostile
 from tests.orchestration.gateway.stage import KEY, Provider, Stage, an_access, play, token
 from tests.sampling import examples

@@ -6,7 +6,7 @@ import pytest
 
 from budget.ledger.prices import Rates
 from orchestration.gateway import pricing
-from orchestration.protocols.interface import Request, Usage
+from orchestration.protocols.shared.interface import Request, Usage
 
 SONNET, HAIKU = "claude-sonnet-4-5", "claude-haiku-4-5"
 OWN = {"mine": Rates(Decimal(1), Decimal(2), Decimal(0), Decimal(1), Decimal(3))}

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from orchestration.protocols import PROTOCOLS
-from orchestration.protocols.interface import Reading, Request, Usage
+from orchestration.protocols.shared.interface import Reading, Request, Usage
 from tests.agents import stub_llm
 
 EVENTS = {

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from orchestration.protocols import reading
 from orchestration.protocols.anthropic import Anthropic
 from orchestration.protocols.chat import Chat
 from orchestration.protocols.gemini import Gemini
-from orchestration.protocols.interface import Reading, Refused, Request, Route, Usage
 from orchestration.protocols.responses import Responses
+from orchestration.protocols.shared import reading
+from orchestration.protocols.shared.interface import Reading, Refused, Request, Route, Usage
 from tests.orchestration.protocols import answers
 
 API = Anthropic()

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from orchestration.protocols import PROTOCOLS, bounds
+from orchestration.protocols import PROTOCOLS
 from orchestration.protocols.anthropic import Anthropic
-from orchestration.protocols.interface import Item, Request, Route, Usage
+from orchestration.protocols.shared import bounds
+from orchestration.protocols.shared.interface import Item, Request, Route, Usage
 
 SYSTEM = "You are a coding agent. " * 1_500
 FIRST = [{"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestration.protocols.chat import Chat
-from orchestration.protocols.interface import Reading, Refused, Request, Route
+from orchestration.protocols.shared.interface import Reading, Refused, Request, Route
 from tests.orchestration.protocols import answers
 
 API = Chat()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestration.protocols.gemini import Gemini
-from orchestration.protocols.interface import Refused, Request, Route
+from orchestration.protocols.shared.interface import Refused, Request, Route
 from tests.orchestration.protocols import answers
 
 API = Gemini()

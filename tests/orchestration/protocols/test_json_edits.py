@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.protocols import json_edits
-from orchestration.protocols.interface import Refused
+from orchestration.protocols.shared import json_edits
+from orchestration.protocols.shared.interface import Refused
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.text(max_size=8),

@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from orchestration.protocols import media
-from orchestration.protocols.interface import Refused
+from orchestration.protocols.shared import media
+from orchestration.protocols.shared.interface import Refused
 
 
 def png(width: int, height: int) -> str:

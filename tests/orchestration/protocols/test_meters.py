@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.protocols import PROTOCOLS, metering
-from orchestration.protocols.interface import Usage
+from orchestration.protocols import PROTOCOLS
+from orchestration.protocols.shared import metering
+from orchestration.protocols.shared.interface import Usage
 from tests.orchestration.protocols import answers
 
 NAMES = list(PROTOCOLS)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.protocols.interface import Reading, Refused, Request, Route
 from orchestration.protocols.responses import Responses
+from orchestration.protocols.shared.interface import Reading, Refused, Request, Route
 from tests.orchestration.protocols import answers
 
 API = Responses()

@@ -8,8 +8,8 @@ from functools import wraps
 from itertools import islice
 from typing import Any, ParamSpec, TypeVar
 
-from orchestration.protocols.interface import CacheWrite, Context, Item, Refused
-from orchestration.protocols.media import Media
+from orchestration.protocols.shared.interface import CacheWrite, Context, Item, Refused
+from orchestration.protocols.shared.media import Media
 
 Values = Mapping[str, Any]
 _P = ParamSpec("_P")

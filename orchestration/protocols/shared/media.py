@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestration.protocols.interface import Refused
+from orchestration.protocols.shared.interface import Refused
 
 _HEAD_CHARACTERS = 400_000  # of base64: a JPEG's size can follow long metadata
 _MAX_PAGES = 600

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestration.protocols.interface import BEARER, Api, Route
-from orchestration.protocols.reading import unbounded
+from orchestration.protocols.shared.interface import BEARER, Api, Route
+from orchestration.protocols.shared.reading import unbounded
 
 _PATH = re.compile(r"(?:/(v1(?:alpha|beta)?))?/([A-Za-z0-9._:@/-]{1,240}?)/?")
 _NO_NAME = re.compile(r"(?:^|/)\.{0,2}(?:/|$)")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from json import JSONDecodeError
 from typing import Any, NoReturn
 
-from orchestration.protocols.interface import Refused
+from orchestration.protocols.shared.interface import Refused
 
 Pairs = list[tuple[str, Any]]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from orchestration.protocols.interface import Reading
+from orchestration.protocols.shared.interface import Reading
 from orchestration.protocols.streams import encodings, json_stream, sse
 
 MAX_ANSWER_BYTES = 64 << 20

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestration.protocols.interface import Item, Request, Usage
+from orchestration.protocols.shared.interface import Item, Request, Usage
 
 DIGEST_BYTES = 12
 SLACK_TOKENS = 64

@@ -1,0 +1,1 @@
+"""What every protocol uses: its interface, the bounds of its requests, and the meters of its answers."""
