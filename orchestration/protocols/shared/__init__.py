@@ -1,1 +1,1 @@
-"""What every protocol uses: its interface, the bounds of its requests, and the meters of its answers."""
+"""Parts of every protocol: its interface, the bounds of its requests, and the meters of its answers."""
