@@ -38,9 +38,9 @@ def ana(db: None, client: Client) -> Client:
 
 @pytest.fixture
 def own(request: pytest.FixtureRequest) -> Workspace:
-    """The workspace that the test asks for: `shop`, else `workspace`."""
-    workspace: Workspace = request.getfixturevalue("shop" if "shop" in request.fixturenames else "workspace")
-    return workspace
+    """The workspace that the test asks for: `shop`, if that is one, else `workspace`."""
+    shop = request.getfixturevalue("shop") if "shop" in request.fixturenames else None
+    return shop if isinstance(shop, Workspace) else request.getfixturevalue("workspace")
 
 
 def client_of(name: str, role: str, workspace: Workspace) -> Client:

@@ -55,7 +55,7 @@ def test_work_that_has_a_key_is_not_merged_whoevers_it_is(shop: Make) -> None:
 
 
 def test_the_proxy_lets_through_where_the_credentials_of_its_agents_are_served(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox_command, "decide", lambda *_: Decision(confined=True))
+    monkeypatch.setattr(sandbox_command, "decide", lambda *_, **__: Decision(confined=True))
     workspace = a_workspace(sandbox={"network": "proxy"})
     for name in ("used", "unused"):
         credentials.put(workspace.pk, name, {"base_url": f"https://{name}.example/v1"}, by=ANA)
