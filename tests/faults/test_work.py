@@ -246,7 +246,8 @@ def test_an_agent_that_edits_its_judge_is_judged_by_the_original(shop: Callable[
     subprocess.run(["git", "-C", work.repo, "checkout", "-q", "muster/integration"], check=True)
     (work.repo / "check.sh").write_text("test -f ok\n")
     subprocess.run(["git", "-C", work.repo, "add", "check.sh"], check=True)
-    subprocess.run(["git", "-C", work.repo, "commit", "-qm", "judge"], check=True)
+    identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]  # a host whose name has no domain gives git none
+    subprocess.run(["git", "-C", work.repo, *identity, "commit", "-qm", "judge"], check=True)
     subprocess.run(["git", "-C", work.repo, "checkout", "-q", "-"], check=True)
     judge = work.git("rev-parse", "muster/integration")
     work.call("POST", "/landing/check")  # a lander that had looked before the commit looks again only for an entry
