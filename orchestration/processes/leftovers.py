@@ -57,7 +57,7 @@ def tree(marker: str, *, but: Identity | None = None, stages: bool = False) -> t
 
 
 def end_session(marker: str, grace_s: float) -> int:
-    """As end_marked, with the stages of the session or lander, whose markers begin with its own."""
+    """End a session or a lander with its stages: their markers are `MARKER.NAME`. Returns the number of survivors."""
     survivors = end_marked(marker, grace_s)
     tree_kill = TreeKill(lambda _: tree(marker, stages=True), grace_s=grace_s, now=time.monotonic())
     _end(tree_kill)

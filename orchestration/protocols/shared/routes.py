@@ -21,8 +21,9 @@ OPENAI = Api(
     rate_limit="x-ratelimit-{}-requests",
     telemetry_name="openai",
 )
-"""Of both its APIs, as their query."""
+"""The part that both OpenAI protocols share."""
 OPENAI_QUERY = frozenset(("api-version", "limit", "after", "before", "order"))
+"""Query parameters of both."""
 
 
 def parts_of(path: str) -> tuple[str, str]:

@@ -34,7 +34,9 @@ FilterOption = Annotated[
 SortOption = Annotated[
     str | None,
     typer.Option(
-        "--sort", metavar="ORDER", help="-cost (dearest first), budget, left, rounds, score, priority, updated, open or seq."
+        "--sort",
+        metavar="ORDER",
+        help="-cost (most expensive first), budget, left, rounds, score, priority, updated, open or seq.",
     ),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="The checks that let it pass too.")]
