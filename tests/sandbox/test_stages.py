@@ -32,7 +32,8 @@ def _there() -> None:
 
 def test_setup_agent_and_checks_share_the_loopback_of_their_stage_alone(shop: Make, port: int, ask: str) -> None:
     """The port of another server of the host is free inside."""
-    listen = f"({sys.executable} -m http.server {port} --bind 127.0.0.1 & sleep 1; {ask} http://127.0.0.1:{port}/ | grep -q 'Directory listing')"
+    is_there = f"until {ask} http://127.0.0.1:{port}/ | grep -q 'Directory listing'; do sleep 0.1; done"
+    listen = f'({sys.executable} -m http.server {port} --bind 127.0.0.1 & timeout 60 sh -c "{is_there}")'
     work = shop(
         f"{listen} && echo yes > ok", setup=[listen], verify=[{"name": "own", "run": f"{listen} && test -f ok"}], sandbox=PRIVATE
     )

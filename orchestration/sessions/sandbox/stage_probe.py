@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ NO_TUN = "/dev/net/tun cannot be used: give the container this device"
 class StageProbe:
     """`problem`: why there are no stages with a loopback of their own; empty: there are."""
 
-    version: str = ""
     problem: str = ""
 
 
@@ -42,29 +40,22 @@ def probe() -> StageProbe:
 @lru_cache(maxsize=1)
 def _probe() -> StageProbe:
     result = _run()
-    log.info("stage.works", version=result.version) if not result.problem else log.warning(
-        "stage.unavailable", problem=result.problem
-    )
+    log.warning("stage.unavailable", problem=result.problem) if result.problem else log.info("stage.works")
     return result
 
 
 def _run() -> StageProbe:
-    pasta = shutil.which("pasta")
     if not sandbox_probe.probe().works:
-        return StageProbe(problem="bubblewrap does not work here")
-    if pasta is None:
-        return StageProbe(problem=INSTALL)
+        return StageProbe("bubblewrap does not work here")
+    if shutil.which("pasta") is None:
+        return StageProbe(INSTALL)
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        return StageProbe(problem=NO_TUN)
-    with tempfile.TemporaryDirectory(prefix="muster-stage-") as folder:
-        marker, files = f"probe-{os.getpid()}", (str(Path(folder, "status")), str(Path(folder, "journal")))
-        try:
+        return StageProbe(NO_TUN)
+    try:
+        with tempfile.TemporaryDirectory(prefix="muster-stage-") as folder:
+            marker, files = f"probe-{os.getpid()}", (str(Path(folder, "status")), str(Path(folder, "journal")))
             with PrivateNetwork(Spec([], "/", {}, marker, *files, wall_s=TIMEOUT_S)) as network:
                 network.open_egress()
-        except NoPrivateNetwork as problem:
-            return StageProbe(problem=str(problem))
-    shown = subprocess.run(
-        [pasta, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_S, check=False
-    )
-    words = shown.stdout.split()
-    return StageProbe(words[1] if len(words) > 1 else "")
+    except (NoPrivateNetwork, OSError) as problem:
+        return StageProbe(str(problem))
+    return StageProbe()
