@@ -98,4 +98,12 @@ def kill(session_id: str, name: str, started: Path) -> None:
 def running(name: str, session_id: str) -> list[int]:
     """The processes of the session's stages with this word on their command line."""
     pids = leftovers.tree(session_id, stages=True)[0] - leftovers.tree(session_id)[0]
-    return sorted(pid for pid in pids if name in Path(f"/proc/{pid}/cmdline").read_text())
+    return sorted(pid for pid in pids if name in command_line(pid))
+
+
+def command_line(pid: int) -> str:
+    """Empty where it has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
