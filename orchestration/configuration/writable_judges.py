@@ -32,6 +32,11 @@ def problems(config: Config) -> dict[str, str]:
 
 def _commands(config: Config) -> Iterator[tuple[str, Command]]:
     yield from ((f"setup.{n}", command) for n, command in enumerate(config.setup))
+    for n, service in enumerate(config.services):
+        yield f"services.{n}.run", service.run
+        yield f"services.{n}.ready", service.ready
+        if service.prepare is not None:
+            yield f"services.{n}.prepare.run", service.prepare.run
     yield from ((f"verify.{n}.run", check.run) for n, check in enumerate(config.verify))
 
 

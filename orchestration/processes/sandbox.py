@@ -53,7 +53,8 @@ class Box:
     """Everything that one process gets. `own` are mounts that Muster itself decides on: they may lie below a hidden path.
 
     `home` and `tmp` are folders of the host that become the private HOME (at `home_at`) and /tmp, if there are any. `hidden`: folders and files that are never
-    shown, as real paths; `hidden_files` tells which are files. `reaps`: the first process is bubblewrap's, else the command itself.
+    shown, as real paths; `hidden_files` tells which are files. `reaps`: the first process is bubblewrap's, else the command itself. `user`: as
+    which it sees itself; None: as the worker's.
     """
 
     cwd: str
@@ -68,11 +69,14 @@ class Box:
     proc: tuple[str, ...] = ()
     network: Network = "open"
     reaps: bool = False
+    user: int | None = None
 
 
 def options(box: Box) -> list[str]:
     """bwrap's options, without the environment."""
     out = [*NAMESPACES, *CONFINEMENT, *([] if box.reaps else ["--as-pid-1"])]
+    if box.user is not None:
+        out += ["--uid", str(box.user), "--gid", str(box.user)]
     if box.network not in ("open", "joined"):
         out.append("--unshare-net")
     for item in box.system:

@@ -66,7 +66,7 @@ def run(
     on_poll: Callable[[], None] | None = None,
 ) -> agent_process.Ended:
     """Run the process to its end. Raises HostFault where this host cannot start it. `on_line` gets each line and its stream; `on_poll` is called several times a second, to check limits."""
-    spec = _spec(session, directory, supervised, stop_flags)
+    spec = spec_of(session, directory, supervised, stop_flags)
     with agent_process.start(spec) as process:
         stop_flags.attach(process)
         flushed = time.monotonic()
@@ -95,7 +95,7 @@ def run(
         return sandbox.check_start(supervised.argv, _proven_dead(process.ended, spec, stop_flags))
 
 
-def _spec(session: Session, directory: SessionDir, supervised: SupervisedProcess, stop_flags: StopFlags) -> agent_process.Spec:
+def spec_of(session: Session, directory: SessionDir, supervised: SupervisedProcess, stop_flags: StopFlags) -> agent_process.Spec:
     record = directory.record_for(supervised.role)
     return agent_process.Spec(
         argv=supervised.argv,
@@ -120,7 +120,7 @@ def holder_of(session: Session, directory: SessionDir, folder: Path, stop_flags:
     """The process that holds the stage of this working copy, without its command."""
     holder = SupervisedProcess([], "/", {}, HELD_S, role=f"stage-{folder.name}")
     # A marker of its own: the end of a check, which is found by the session's, must not end the stage. Both end by their common beginning.
-    return replace(_spec(session, directory, holder, stop_flags), marker=f"{session.pk}.{folder.name}")
+    return replace(spec_of(session, directory, holder, stop_flags), marker=f"{session.pk}.{folder.name}")
 
 
 def _note_refusals(supervised: SupervisedProcess, writer: log_chunks.Writer) -> None:

@@ -22,4 +22,6 @@ def of(config: Config) -> str:
     }
     if config.sandbox.network == "private":  # left out else: every stored verdict would be void
         parts["network"] = "private"
+    if config.services:
+        parts["services"] = [service.model_dump(mode="json") for service in config.services]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

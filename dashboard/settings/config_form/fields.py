@@ -18,7 +18,7 @@ WRITTEN = {
     "lines": "One per line.",
     "env": "NAME=value, one per line. A line that ends in … keeps its value.",
     "command": "Arguments are a list in JSON.",
-    "json": "A JSON object.",
+    "json": "JSON.",
     "route": "Agents, each with its effort, rounds, candidates, such as cheap 2 > default high best of 3.",
     "routes": "One per line, GROUP: ROUTE, such as db*: default high.",
 }
@@ -134,7 +134,7 @@ SECTIONS = (
         "work",
         "Work",
         "Concurrency, and where work is merged.",
-        *("max_workers", "setup", "env", "integration_branch", "limits.file_mb", "log_limit_bytes"),
+        *("max_workers", "setup", "services", "env", "integration_branch", "limits.file_mb", "log_limit_bytes"),
     ),
     _of("agent"),
     replace(_of("agents"), fields=()),

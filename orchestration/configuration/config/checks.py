@@ -1,8 +1,8 @@
-"""The checks of a round: verify commands, and patterns of judging files."""
+"""The checks of a round: verify commands, the services that they need, and patterns of judging files."""
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
 from orchestration.configuration.config.fields import Command, Part, Seconds, key
 from orchestration.git.names.reserved_names import is_reserved
@@ -51,6 +51,44 @@ def _few_wildcards(pattern: str) -> str:
 Pattern = Annotated[
     str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00\n/][^\x00\n]*$"), AfterValidator(_few_wildcards)
 ]
+
+ServiceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+
+
+class Prepare(Part):
+    """The command that makes a service's first data."""
+
+    run: Command = key(..., "Command", "Fills `$MUSTER_SERVICE_DIR`, and leaves nothing running.")
+    inputs: list[Pattern] = key(
+        list, "Inputs", "Patterns of the repository's files that it reads: their change makes the data anew.", max_length=50
+    )
+    timeout_s: Seconds = key(600, "Timeout", "It fails after this time.")
+
+
+class Service(Part):
+    """A program that runs as long as what needs it: beside an agent, and beside setup and checks of a judgement."""
+
+    name: ServiceName = key(..., "Name", "Its name in logs and findings.")
+    run: Command = key(
+        ..., "Command", "Stays in the foreground. Its data belong in `$MUSTER_SERVICE_DIR`, its sockets in `$TMPDIR`."
+    )
+    ready: Command = key(..., "Ready", "Ends with 0 as soon as the service can be used; it is repeated until then.")
+    timeout_s: Seconds = key(60, "Ready within", "A service that is not ready after this time has failed.")
+    stop_s: Annotated[int, Field(ge=0, le=300)] = key(5, "Grace", "Between TERM and KILL.")
+    memory_mb: int = key(0, "Memory", "Of it and all that it starts; 0: no limit.", ge=0, le=10_000_000)
+    prepare: Prepare | None = key(None, "Prepared data", "Made once, and copied for each judgement and each new working copy.")
+
+
+Services = Annotated[list[Service], Field(max_length=10)]
+
+
+def with_own_names(services: list[Service]) -> list[Service]:
+    """Raises ValueError for a name that occurs twice."""
+    names = [service.name for service in services]
+    if double := next((name for name in names if names.count(name) > 1), ""):
+        raise ValueError(f"there are two services {double!r}: each has a name of its own")
+    return services
+
 
 # Files that commonly judge code. An agent may change one only when its entry names it.
 JUDGES = (

@@ -25,7 +25,7 @@ from orchestration.configuration.config.agents import (
     refuse_effort,
 )
 from orchestration.configuration.config.approve import Approve
-from orchestration.configuration.config.checks import JUDGES, Check, Pattern
+from orchestration.configuration.config.checks import JUDGES, Check, Pattern, Services, with_own_names
 from orchestration.configuration.config.fields import REF, Amount, Command, Labels, Part, Prices, key, micro
 from orchestration.configuration.config.forge import Forge
 from orchestration.configuration.config.prompts import Prompts
@@ -100,6 +100,13 @@ class Config(Part):
     )
     setup: list[Command] = key(
         list, "Setup commands", "Commands that prepare a fresh clone, which has its submodules.", max_length=50
+    )
+    services: Services = key(
+        list,
+        "Services",
+        "Programs that setup and checks need, such as a [database or a dev server](docs/how-to/run-services.md): each working copy and "
+        "each judgement has its own.",
+        kind="json",
     )
     verify: list[Check] = key(
         list,
@@ -223,6 +230,19 @@ class Config(Part):
         if name.startswith("muster/entry_") or re.match(r"muster/\d+(-|$)", name):
             raise ValueError("branches like muster/entry_... and muster/12-... are the entries' own")
         return name
+
+    @field_validator("services")
+    @classmethod
+    def _have_own_names(cls, services: Services) -> Services:
+        return with_own_names(services)
+
+    @model_validator(mode="after")
+    def _has_a_network_for_services(self) -> "Config":
+        if self.services and self.sandbox.is_bounded:
+            raise ValueError(
+                f"services need one loopback with setup and checks: sandbox.network is {self.sandbox.network}, set it to private"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_a_forge(self) -> "Config":

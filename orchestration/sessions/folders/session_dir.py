@@ -136,6 +136,11 @@ def private_home(work_id: str) -> Path:
     return settings.DATA_DIR / "homes" / work_id / "private"
 
 
+def prepared_data(workspace_id: str) -> Path:
+    """The folder for the workspace's prepared data of services on this host."""
+    return settings.DATA_DIR / "prepared" / workspace_id
+
+
 def setup_home(work_id: str) -> str:
     """The name of the entry's private home, new with it: what setup installed at home is gone with an old home, and was never in one that was
     made after a setup outside of a sandbox."""

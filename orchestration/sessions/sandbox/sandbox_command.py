@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,13 @@ from orchestration.sessions.sandbox.missing import Missing
 from orchestration.sessions.sandbox.stage import RESOLV_CONF, Stage
 from orchestration.sessions.sandbox.visible_paths import WORK
 from workspaces.models import Workspace
+
+SERVICE_AT = "/run/muster/service"
+SERVICE_USER = 1000
+AS_ROOT = os.geteuid() == 0
+"""Then a service sees itself as SERVICE_USER: databases and browsers refuse to run as root."""
+PASSWD = Path(__file__).with_name("passwd")
+"""Names SERVICE_USER: initdb asks for the name of its user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +76,21 @@ class Sandboxes:
         questions: Path | None = None,
         agent: Agent | None = None,
         behind_gateway: bool = False,
+        service: Path | None = None,
     ) -> Started:
         """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
         `endpoint`: where it reports its usage. `questions`: where it leaves questions for people. `agent`: that it is, if any;
-        `behind_gateway`: with the gateway's address in its settings. Raises HostFault."""
+        `behind_gateway`: with the gateway's address in its settings. `service`: the folder of a service's data. Raises HostFault."""
+        env = {**env, **self._of_service(service)}
         if not self.decision.confined:
-            return Started(dict(env), limits=self.config.limits.of_tree)
-        own = [Mount(str(path), str(path)) for path in files if os.path.isfile(path)]
-        own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
-        if questions is not None:
-            own += [Mount(str(questions), str(questions), writable=True), Mount(str(AGENT_BIN), str(AGENT_BIN))]
-        if home is not None:
-            own.append(Mount(str(home), str(home), writable=True))
-        own_network, joined = network_of(self.decision.network, behind_gateway=behind_gateway), self.stages.get(working_copy)
+            return Started(env, limits=self.config.limits.of_tree)
+        own = _own_mounts(files, logins, questions, home, service)
+        own_network, own_stage = network_of(self.decision.network, behind_gateway=behind_gateway), self.stages.get(working_copy)
+        joined = own_stage if own_stage is not None and own_stage.network is not None else None
         if joined is not None:
             own.append(Mount(str(RESOLV_CONF), "/etc/resolv.conf"))
         of_box: Network = "joined" if joined is not None else "none" if own_network == "private" else own_network
-        box = self._box(working_copy, own, scratch, of_box)
+        box = self._box(working_copy, own, scratch, of_box, SERVICE_USER if service is not None and AS_ROOT else None)
         needs_way_out = own_network == "proxy" or (joined is not None and agent is not None)
         way_out = self._way_out(endpoint, agent if behind_gateway else None, joined) if needs_way_out else None
         interpreter, needed = sandbox_probe.python()
@@ -102,21 +107,30 @@ class Sandboxes:
         own_env |= way_out.variables() if way_out and own_network == "proxy" else {}
         return Started({**env, **own_env}, boxed, self.config.limits.of_tree)
 
+    def _of_service(self, folder: Path | None) -> dict[str, str]:
+        """The variables of a service, or none."""
+        if folder is None:
+            return {}
+        return {
+            "MUSTER_SERVICE_DIR": SERVICE_AT if self.decision.confined else str(folder),
+            "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
+        }
+
     def _way_out(self, endpoint: str, behind_gateway: Agent | None, joined: Stage | None) -> network.Proxy:
         if behind_gateway is not None:
             hosts = network.for_served(self.config, behind_gateway, endpoint)
         else:
             hosts = network.for_config(self.config, endpoint, *self.addresses)
-        return network.Proxy(network.Rules.of(hosts), self.refusals, taken=joined.network.ports if joined is not None else ())
+        return network.Proxy(
+            network.Rules.of(hosts), self.refusals, taken=joined.network.ports if joined and joined.network else ()
+        )
 
     @contextmanager
-    def staged(self, working_copy: Path, holder: Spec) -> Iterator[Stage | None]:
-        """Give the processes of this working copy a stage, where they have private ones. `holder`: of the process that holds it, without its
-        command. Raises HostFault."""
-        if not self.decision.confined or self.decision.network != "private":
-            yield None
-            return
-        with stage.opened(holder, self.config.sandbox) as opened:
+    def staged(self, working_copy: Path, holder: Spec) -> Iterator[Stage]:
+        """Give the processes of this working copy a stage. `holder`: of the process that holds its network, without its command. Raises
+        HostFault."""
+        is_private = self.decision.confined and self.decision.network == "private"
+        with stage.opened(holder, self.config.sandbox) if is_private else nullcontext(Stage()) as opened:
             self.stages[working_copy] = opened
             try:
                 yield opened
@@ -125,10 +139,11 @@ class Sandboxes:
 
     def check_stage(self, working_copy: Path) -> None:
         """Raises HostFault where the stage of a process that has just ended is gone: its end says nothing of the work."""
-        if (opened := self.stages.get(working_copy)) is not None and not opened.network.is_alive:
+        opened = self.stages.get(working_copy)
+        if opened is not None and opened.network is not None and not opened.network.is_alive:
             raise HostFault("The network of a stage ended before its processes did")
 
-    def _box(self, working_copy: Path, mounts: Iterable[Mount], scratch: Path, own_network: Network) -> Box:
+    def _box(self, working_copy: Path, mounts: Iterable[Mount], scratch: Path, own_network: Network, user: int | None) -> Box:
         """The sandbox of a process in this working copy, with these mounts besides."""
         cwd, home_at = str(self.cwd(working_copy)), os.environ.get("HOME", "")
         own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._store, *mounts]
@@ -147,6 +162,7 @@ class Sandboxes:
             hidden_files=frozenset(path for path in self._hidden if os.path.isfile(path)),
             proc=sandbox_probe.proc_read_only(),
             network=own_network,
+            user=user,
         )
 
     @building()
@@ -220,6 +236,21 @@ def remove_scratch(folder: Path) -> None:
     """Remove private folders, whatever their processes made of them. Follows no links."""
     with suppress(OSError):
         untrusted.remove(folder)
+
+
+def _own_mounts(
+    files: Iterable[Path], logins: Iterable[Path], questions: Path | None, home: Path | None, service: Path | None
+) -> list[Mount]:
+    """The mounts of one process, as `Sandboxes.start` describes them."""
+    own = [Mount(str(path), str(path)) for path in files if os.path.isfile(path)]
+    own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
+    if questions is not None:
+        own += [Mount(str(questions), str(questions), writable=True), Mount(str(AGENT_BIN), str(AGENT_BIN))]
+    if home is not None:
+        own.append(Mount(str(home), str(home), writable=True))
+    if service is not None:
+        own += [Mount(str(service), SERVICE_AT, writable=True), *([Mount(str(PASSWD), "/etc/passwd")] if AS_ROOT else [])]
+    return own
 
 
 def _make_mount_points(private: Mapping[str, str], mounts: Iterable[Mount]) -> None:

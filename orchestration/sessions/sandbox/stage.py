@@ -1,4 +1,4 @@
-"""Stages: what one group of processes runs in, the agent's turns of one working copy or one judgement of one tree. A loopback of its own."""
+"""Stages: what one group of processes runs in, the agent's turns of one working copy or one judgement of one tree. A loopback of its own, and services."""
 
 import socket
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from orchestration.processes.private_network import NoPrivateNetwork, PrivateNet
 from orchestration.processes.shim import procfs
 from orchestration.sessions.sandbox import network
 from orchestration.sessions.sandbox.deciding import HostFault
+from orchestration.sessions.stages.services import Services
 
 RESOLV_CONF = Path(__file__).with_name("resolv.conf")
 """Names pasta's address for DNS: a stage cannot reach a name server on the host's loopback."""
@@ -22,13 +23,16 @@ RESOLV_CONF = Path(__file__).with_name("resolv.conf")
 
 @dataclass
 class Stage:
-    """`network`: that all its processes share."""
+    """`network`: that all its processes share; None: each has that of the config. `services`: None: it has none."""
 
-    network: PrivateNetwork
+    network: PrivateNetwork | None = None
+    services: Services | None = None
     _has_egress: bool = False
 
-    def joined(self, *, egress: bool) -> procfs.ProcessInfo:
+    def joined(self, *, egress: bool) -> procfs.ProcessInfo | None:
         """The process whose namespaces the next process joins. `egress`: whether it and its neighbours reach other hosts. Raises HostFault."""
+        if self.network is None:
+            return None
         try:
             if egress != self._has_egress:
                 self.network.open_egress() if egress else self.network.close_egress()

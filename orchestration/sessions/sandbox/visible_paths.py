@@ -25,7 +25,7 @@ def by_config(config: Config, programs: Iterable[str]) -> tuple[Mount, ...]:
     own = finder.of_path() | finder.of_commands(_of_agents(config)) | {Path(path) for path in _named_in_env(config)}
     for program in programs:
         own |= finder.of_program(program)
-    read = finder.of_commands([*config.setup, *(check.run for check in config.verify)])
+    read = finder.of_commands([*config.setup, *(check.run for check in config.verify), *_of_services(config)])
     read |= {_expanded(path, home) for path in config.sandbox.read}
     writable = mounts({_expanded(path, home) for path in config.sandbox.write}, writable=True)
     readable = mounts(read | own, writable=False)
@@ -46,6 +46,11 @@ def hidden(workspace: Workspace) -> set[str]:
 def _of_agents(config: Config) -> list[str | Sequence[str]]:
     commands: list[str | Sequence[str]] = [agent.command for agent in config.every_agent if agent.command is not None]
     return [*commands, *(agent.args for agent in config.every_agent)]
+
+
+def _of_services(config: Config) -> list[str | Sequence[str]]:
+    prepares = [service.prepare.run for service in config.services if service.prepare is not None]
+    return [*(service.run for service in config.services), *(service.ready for service in config.services), *prepares]
 
 
 def _is_written(mount: Mount, writable: Iterable[Mount]) -> bool:

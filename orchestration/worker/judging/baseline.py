@@ -33,9 +33,14 @@ def judge_base(
     bench: Workbench, commit: str, tree: str, runner: Runner, *, name: str, kind: store.Kind = store.Kind.BASELINE
 ) -> TreeVerdict:
     """Run the checks on a commit in a clean working copy, and keep the verdict on its tree. Raises CannotJudge; then nothing is kept."""
-    with working_copies.checkout(bench.store, bench.copies, name, commit) as checkout, runner.staged(checkout):
+    with (
+        working_copies.checkout(bench.store, bench.copies, name, commit) as checkout,
+        runner.staged(checkout, commit, is_trusted=True),
+    ):
         runner.set_up(checkout)
         runs = checks.observe(bench.config.verify, checkout, runner)
+        if failed := runner.failed_services(checkout):
+            raise CannotJudge(failed[0])
     for run in runs:
         if not run.is_evidence:
             raise CannotJudge(f"{run.name} {'; '.join(run.findings) or run.cause}")

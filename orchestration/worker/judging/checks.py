@@ -34,17 +34,27 @@ class CannotJudge(Exception):
     """Nothing can be said of a tree: its setup or a check did not run to its end. The text is a sentence."""
 
 
+class NotReady(CannotJudge):
+    """A service of the stage is not ready, or has ended."""
+
+
 class Runner(Protocol):
     """Runs commands in a working copy, for a session or for a lander."""
 
-    def staged(self, folder: Path) -> AbstractContextManager[object]:
-        """The stage of what runs in this working copy."""
+    def staged(self, folder: Path, commit: str, *, is_trusted: bool) -> AbstractContextManager[object]:
+        """The stage of what runs in this working copy of a commit. `is_trusted`: only text of the branch runs in it."""
 
-    def set_up(self, checkout: Path) -> None:
-        """The workspace's setup commands. Raises CannotJudge."""
+    def set_up(self, checkout: Path, *, anew: bool = False) -> None:
+        """The services of the stage, then the workspace's setup commands. `anew`: with fresh data. Raises CannotJudge."""
+
+    def failed_services(self, folder: Path) -> list[str]:
+        """A sentence on each that has ended by itself."""
 
     def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
         """The command of a check."""
+
+    @property
+    def has_services(self) -> bool: ...
 
     def keep(self) -> None:
         """Called often while a check waits for its turn: renews what the caller holds, and raises where it is to stop."""
@@ -101,6 +111,9 @@ NO_CHECKS = Verdict(
 
 
 def _run_again(first: CheckRun, check: Check, checkout: Path, runner: Runner) -> CheckRun:
+    """With fresh data of its services: those that the first run left may be what fails."""
+    if runner.has_services:
+        runner.set_up(checkout, anew=True)
     return merged(first, _run_once(check, checkout, runner))
 
 

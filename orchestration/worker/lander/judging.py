@@ -114,13 +114,13 @@ def _run(
     began = time.monotonic()
     runner = LanderRunner(lease, what=what, tree=last.tree)
     clean = working_copies.checkout(lease.bench.store, lease.bench.copies, checkout_name(lease), last.commit)
-    with clean as checkout, runner.staged(checkout):
+    with clean as checkout, runner.staged(checkout, last.commit, is_trusted=False):
         try:
             runner.set_up(checkout)
+            runs, result = checks.judge(common, checkout, runner, base, question)
         except CannotJudge as problem:
             _refuse_broken_setup(lease, tip)
             return Judged(False, (str(problem),), reused=False)
-        runs, result = checks.judge(common, checkout, runner, base, question)
         if not result.passed and _is_doubtful(lease, tip):
             base = _base_with_gains(lease, tip, landings, anew=True)
             result = comparison.compare(runs, base, question)
@@ -150,7 +150,7 @@ def _refuse_broken_setup(lease: Lease, tip: str) -> None:
     """Raises CannotJudge if the setup fails on the tip as well, as without a network: the work is not at fault."""
     runner = LanderRunner(lease, what=f"setup on {tip[:12]}")
     clean = working_copies.checkout(lease.bench.store, lease.bench.copies, f"{checkout_name(lease)}-tip", tip)
-    with clean as checkout, runner.staged(checkout):
+    with clean as checkout, runner.staged(checkout, tip, is_trusted=True):
         runner.set_up(checkout)
 
 

@@ -13,6 +13,7 @@ from orchestration.sessions.folders import session_dir
 from orchestration.verdicts import bases
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.endings import Facts, SessionOver
+from orchestration.worker.judging.checks import NotReady
 from orchestration.worker.preparing import sharing
 from orchestration.worker.steps import conversation, given_tests, prompts
 from orchestration.worker.steps.context import RoundContext
@@ -30,7 +31,8 @@ def implement(context: RoundContext) -> list[str]:
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     copy, worktree = context.copy, context.worktree
     home = session_dir.setup_home(context.session.work_id) if context.bench.sandboxes.decision.confined else "none"
-    with SessionRunner(context).staged(worktree.path):
+    with SessionRunner(context).staged(worktree.path, worktree.tip):
+        text += _start_services(context)
         with copy.setting_up(home) as is_due:
             if is_due:
                 SessionRunner(context).set_up_or_end(worktree.path)
@@ -49,6 +51,18 @@ def implement(context: RoundContext) -> list[str]:
     changed = changes.changed_files(context.bench.repo, worktree.tip, context.round.commit)
     context.is_unchanged = not findings and not set(changed) - set(context.given)  # a refused part is a change
     return findings
+
+
+def _start_services(context: RoundContext) -> str:
+    """Returns the sentence for the agent on a service that its own work has broken, or "". Raises SessionOver where there is no work yet."""
+    worktree = context.worktree
+    try:
+        SessionRunner(context).start_services(worktree.path)
+    except NotReady as problem:
+        if worktree.tip == worktree.base_sha:
+            raise SessionOver(Facts("failed", "config", (str(problem),))) from None
+        return f"\n\nWithout a service, which the checks of your work need:\n{problem}"
+    return ""
 
 
 def check_changes(context: RoundContext, refused: Sequence[str]) -> list[str]:

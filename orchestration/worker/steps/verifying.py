@@ -22,7 +22,7 @@ def verify(context: RoundContext, findings: list[str]) -> Verdict:
     """Run the checks; without findings, also the verifying agent. Raises SessionOver."""
     with (
         working_copies.checkout(context.bench.store, context.bench.copies, context.session.pk, context.round.commit) as checkout,
-        SessionRunner(context).staged(checkout),
+        SessionRunner(context).staged(checkout, context.round.commit),
     ):
         is_whole = _restore_judges(context, checkout)
         lost = given_tests.put(context.given, checkout)
@@ -56,8 +56,15 @@ def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
     """Compare with the base. The verdict of a whole tree, with nothing restored, counts for later landings of it."""
     config, question = context.bench.config, context.question
     before, runner = _base(context), SessionRunner(context)
-    runner.set_up_or_end(checkout)
-    runs, result = checks.judge(config.verify, checkout, runner, before.runs, question)
+    try:
+        runner.start_services(checkout)
+        runner.set_up_or_end(checkout)
+        runs, result = checks.judge(config.verify, checkout, runner, before.runs, question)
+    except checks.NotReady as problem:
+        _start_on_base(context)
+        return Verdict(passed=False, score=0.0, findings=[f"service: {problem}"])
+    except checks.CannotJudge as problem:
+        raise SessionOver(Facts("failed", "config", (str(problem),))) from None
     is_refused = not result.is_proven and before.is_doubtful
     if is_refused:
         before = _base(context, ignore_known=True)
@@ -90,6 +97,21 @@ def _base(context: RoundContext, *, ignore_known: bool = False) -> Base:
         message = f"The checks cannot run on the base {commit[:12]}: {problem}"
         raise SessionOver(Facts("not_judged", "base", (message,))) from None
     return bases.of(verdict, bench.config)
+
+
+def _start_on_base(context: RoundContext) -> None:
+    """Start the services on the base alone. Raises SessionOver if they do not get ready there, either: the work is not at fault."""
+    bench, commit = context.bench, context.worktree.base_sha
+    runner = SessionRunner(context, label="base", with_entry=False)
+    name = f"{context.session.pk}-base"
+    try:
+        with (
+            working_copies.checkout(bench.store, bench.copies, name, commit) as base,
+            runner.staged(base, commit, is_trusted=True),
+        ):
+            runner.start_services(base)
+    except checks.NotReady as problem:
+        raise SessionOver(Facts("not_judged", "base", (f"The checks cannot run on the base {commit[:12]}: {problem}",))) from None
 
 
 def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], before: dict[str, CheckRun]) -> set[str]:
