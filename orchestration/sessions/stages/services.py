@@ -60,8 +60,8 @@ class Runner(Protocol):
     def keep(self) -> None:
         """Called several times a second while it waits; raises where it is to stop."""
 
-    def note(self, name: str, line: str) -> None:
-        """Adds a line to the log."""
+    def note(self, mark: str, line: str) -> None:
+        """Adds a line to the log, with the mark of its stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Services:
             each.thread.join()
             each.leases.close()
             for line in each.lines:
-                self._runner.note(each.service.name, line)
+                self._runner.note(f"{each.service.name}:stdout", line)
 
     def _start(self, service: Service) -> None:
         folder = self._filled(service)
@@ -128,7 +128,7 @@ class Services:
         if ended.exit_code != 0:
             after = f"{service.timeout_s} s" if ended.cause == "wall_timeout" else f"its command's {ended.error or ended.cause}"
             raise ServiceFailed(_with_lines(f"The service {service.name} was not ready after {after}", [*running.lines, *words]))
-        self._runner.note(service.name, f"ready after {ended.seconds:.1f} s")
+        self._runner.note(f"{service.name}:muster", f"ready after {ended.seconds:.1f} s")
 
     def _filled(self, service: Service) -> Path:
         """The folder of its data, as the service may find them. Raises ServiceFailed."""
@@ -152,7 +152,7 @@ class Services:
             if ended.exit_code != 0:
                 how = f"exit {ended.exit_code}" if ended.exit_code is not None else ended.error or ended.cause
                 raise ServiceFailed(_with_lines(f"The data of the service {service.name} could not be prepared: {how}", words))
-            self._runner.note(service.name, f"data prepared in {ended.seconds:.1f} s")
+            self._runner.note(f"{service.name}:muster", f"data prepared in {ended.seconds:.1f} s")
             if self._data.is_trusted:
                 made.keep(folder)
 

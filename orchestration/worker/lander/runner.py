@@ -188,5 +188,5 @@ class _OfServices:
         self.runner.lease.keep()
         self.runner.lease.sandboxes.check_stage(self.folder)
 
-    def note(self, name: str, line: str) -> None:
+    def note(self, mark: str, line: str) -> None:
         """A lander has no log."""

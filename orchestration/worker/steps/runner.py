@@ -176,5 +176,5 @@ class _OfServices:
         self.runner.context.check_stop_requests()
         self.runner.context.bench.sandboxes.check_stage(self.folder)
 
-    def note(self, name: str, line: str) -> None:
-        self.runner.context.writer.add(f"{self.runner.labelled(name)}:service", line)
+    def note(self, mark: str, line: str) -> None:
+        self.runner.context.writer.add(self.runner.labelled(mark), line)
