@@ -14,6 +14,8 @@ ETC = [
     "bash.bashrc",
     "ca-certificates",
     "ca-certificates.conf",
+    "chromium",
+    "chromium.d",
     "debian_version",
     "fonts",
     "gai.conf",

@@ -93,7 +93,7 @@ class Services:
             return
         try:
             for service in self._services:
-                self._start(service)
+                self._start_with_data(service)
         except BaseException:
             self.end()
             raise
@@ -105,6 +105,9 @@ class Services:
     def end(self) -> None:
         """End them, with the grace of each, and log their last lines."""
         running, self._running = self._running, []
+        self._end(running)
+
+    def _end(self, running: "Sequence[_Running]") -> None:
         for each in reversed(running):
             each.process.stop()
         for each in running:
@@ -113,8 +116,19 @@ class Services:
             for line in each.lines:
                 self._runner.note(f"{each.service.name}:stdout", line)
 
-    def _start(self, service: Service) -> None:
-        folder = self._filled(service)
+    def _start_with_data(self, service: Service) -> None:
+        """Once more with data of its own where it does not get ready with a copy: another release of its program may have made that."""
+        folder, is_copy = self._filled(service)
+        try:
+            self._start(service, folder)
+        except ServiceFailed as problem:
+            if not is_copy:
+                raise
+            self._runner.note(f"{service.name}:muster", f"Its prepared data are made anew: {problem}")
+            self._end([self._running.pop()])
+            self._start(service, self._filled(service, may_copy=False)[0])
+
+    def _start(self, service: Service, folder: Path) -> None:
         launch = Launch(service.run, service.name, folder, 1e7, service.stop_s, service.memory_mb, outlives=True)
         running = _Running(service, agent_process.start(self._runner.spec_of(launch)))
         self._running.append(running)
@@ -130,24 +144,24 @@ class Services:
             raise ServiceFailed(_with_lines(f"The service {service.name} was not ready after {after}", [*running.lines, *words]))
         self._runner.note(f"{service.name}:muster", f"ready after {ended.seconds:.1f} s")
 
-    def _filled(self, service: Service) -> Path:
-        """The folder of its data, as the service may find them. Raises ServiceFailed."""
+    def _filled(self, service: Service, *, may_copy: bool = True) -> tuple[Path, bool]:
+        """The folder of its data, as the service may find them, and whether they are a copy. Raises ServiceFailed."""
         folder, done = self._data.folder / service.name, self._data.folder / f"{service.name}.done"
-        if self._data.stays and done.exists():
-            return folder
+        if self._data.stays and done.exists() and may_copy:
+            return folder, False
         done.unlink(missing_ok=True)
         untrusted.remove(folder)
         folder.mkdir(mode=0o700, parents=True)
-        if service.prepare is not None:
-            self._prepare(service, service.prepare, folder)
+        is_copy = service.prepare is not None and self._prepare(service, service.prepare, folder, may_copy=may_copy)
         done.touch()
-        return folder
+        return folder, is_copy
 
-    def _prepare(self, service: Service, prepare: Prepare, folder: Path) -> None:
+    def _prepare(self, service: Service, prepare: Prepare, folder: Path, *, may_copy: bool) -> bool:
+        """True: a copy serves."""
         made = prepared.Prepared(self._data.store, service, prepare, self._data.origin(prepare.inputs))
         with made.turn(self._runner.keep) if self._data.is_trusted else ExitStack():
-            if made.copy_to(folder):
-                return
+            if may_copy and made.copy_to(folder):
+                return True
             ended, words = self._run(Launch(prepare.run, f"{service.name}-prepare", folder, prepare.timeout_s))
             if ended.exit_code != 0:
                 how = f"exit {ended.exit_code}" if ended.exit_code is not None else ended.error or ended.cause
@@ -155,6 +169,7 @@ class Services:
             self._runner.note(f"{service.name}:muster", f"data prepared in {ended.seconds:.1f} s")
             if self._data.is_trusted:
                 made.keep(folder)
+            return False
 
     def _run(self, launch: Launch, *, while_: Callable[[], bool] = lambda: True) -> tuple[Ended, deque[str]]:
         words: deque[str] = deque(maxlen=KEPT_LINES)
