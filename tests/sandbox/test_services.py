@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,7 +69,8 @@ def test_data_are_prepared_once_for_the_same_inputs(shop: Make, port: int, ask: 
     work = shop("echo yes > ok; date +%N > other", services=[service], verify=check, sandbox=PRIVATE)
 
     def times_prepared() -> int:
-        assert (session := work.run()).outcome == "passed", findings()
+        session = work.run()
+        assert session.outcome == "passed", findings()
         lines = [text for chunk in LogChunk.objects.filter(session=session) for _, _, text in chunk.lines]
         return sum(text.startswith("data prepared in") for text in lines)
 
