@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import get_current_timezone, now
 from pydantic import ValidationError
@@ -26,6 +26,7 @@ from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, Session, Worker
+from orchestration.processes import stage_probe
 from workspaces import activity, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
@@ -38,8 +39,6 @@ from workspaces.schemas import property_path
 from workspaces.values import ids
 
 CLONE_TIMEOUT_S = 600
-NEW_WORKSPACE_CONFIG: dict[str, Any] = {"sandbox": {"network": "auto"}}
-"""The initial config. A default of the schema would change existing workspaces."""
 PROPOSERS = {"planner", "expander", "orchestrator"}
 REQUEST_KEYS = {"prices", "prompts", "round_ceiling_usd", "gateway", "route", "routes"}
 """Keys with an effect on requests or their cost, besides those of agents."""
@@ -62,7 +61,7 @@ def create(
     Raises Invalid with the invalid field, and IntegrityError for a taken `workspace_id`. Then only a clone's folder is left behind.
     """
     workspace = Workspace(id=workspace_id or ids.workspace(), name=name, created_by=by.name)
-    checked = validated(NEW_WORKSPACE_CONFIG, config or {})
+    checked = validated(_initial_config(), config or {})
     credentials.refuse_unknown(workspace.pk, checked)
     path, origin = (clone_path, repo) if clone_path else _repository(repo)
     try:
@@ -83,6 +82,29 @@ def create(
     wake_ups.request_check()  # a lander runs the checks on the base
     workspace.refresh_from_db()
     return workspace
+
+
+def _initial_config() -> dict[str, Any]:
+    """A default of the schema would change existing workspaces."""
+    return {"sandbox": {"network": "private" if has_private_networks() else "auto"}}
+
+
+def has_private_networks() -> bool:
+    """True if private networks work on each host whose session worker is online. A worker of this host that has not reported yet is not waited for:
+    they are tried here, since a first workspace may come before the first report. One query."""
+    reports = list(_online_workers().values_list("host_id", "agents"))
+    return bool(reports) and all(
+        stage_probe.REPORTED in agents.get("sandbox", "") if agents else host_id == hosts.host_id() and _works_here()
+        for host_id, agents in reports
+    )
+
+
+def _works_here() -> bool:
+    return settings.SANDBOX != "none" and not stage_probe.probe().problem
+
+
+def _online_workers() -> QuerySet[Worker]:
+    return Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
 
 
 def _taken_by(workspace: Workspace, integration_branch: str) -> str:
@@ -169,8 +191,7 @@ def _refuse_in_use(workspace: Workspace, names: Collection[str]) -> None:
 
 def _refuse_without_program(config: configuration.Config) -> None:
     """Raises Invalid for a route with a program of no online host. Until all hosts have reported, nothing is refused."""
-    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
-    reports = list(online.values_list("agents", flat=True))
+    reports = list(_online_workers().values_list("agents", flat=True))
     if not all(reports):
         return
     for place, step in config.named_steps if reports else ():

@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from orchestration.models import Round
-from orchestration.processes import leftovers
+from orchestration.processes import leftovers, stage_probe
 from orchestration.processes.agent_process import Spec
 from orchestration.processes.private_network import PrivateNetwork, addresses_of_host
-from orchestration.sessions.sandbox import stage_probe
 from tests.orchestration.worker.sessions.shop import Shop, until
 from tests.sandbox import test_network
 from tests.sandbox.test_network_auto import ask, behind

@@ -123,7 +123,10 @@ def refuse(networks: list[str]) -> None:
     No unreachable routes: a process that names its interface (SO_BINDTODEVICE, or the scope of an IPv6 address) goes past them."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_XFRM) as netlink:
         for network in networks:
-            for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):  # pasta passes on no others but echoes; neighbours must be found
+            for protocol in (
+                socket.IPPROTO_TCP,
+                socket.IPPROTO_UDP,
+            ):  # pasta passes on no others but echoes; neighbours must be found
                 netlink.send(block_message(ipaddress.ip_network(network), protocol))
                 answer = netlink.recv(4096)
                 kind, error = struct.unpack_from("=4xH", answer)[0], struct.unpack_from("=i", answer, 16)[0]

@@ -12,13 +12,13 @@ from django.conf import settings
 
 from orchestration.configuration import Agent, Config, credentials
 from orchestration.git.clones.safety import untrusted
-from orchestration.processes import sandbox, sandbox_probe
+from orchestration.processes import sandbox, sandbox_probe, stage_probe
 from orchestration.processes.agent_process import Sandboxed, Spec
 from orchestration.processes.programs import Finder
 from orchestration.processes.sandbox import Box, Mount, Network
 from orchestration.sessions.folders import own_files
 from orchestration.sessions.folders.session_dir import AGENT_BIN
-from orchestration.sessions.sandbox import network, stage, stage_probe, system, visible_paths
+from orchestration.sessions.sandbox import network, stage, system, visible_paths
 from orchestration.sessions.sandbox.deciding import Decision, HostFault, Mode, decide, network_of, of_workspace
 from orchestration.sessions.sandbox.faults import building
 from orchestration.sessions.sandbox.missing import Missing
