@@ -33,11 +33,15 @@ class NoPrivateNetwork(Exception):
 class PrivateNetwork:
     """One namespace, until `close` or the end of this process. It has no way out before `open_egress`. `on_end`: called once it has ended."""
 
-    def __init__(self, spec: Spec, *, ports: Iterable[int] = (), refused: Iterable[str] = ()) -> None:
+    def __init__(self, spec: Spec, *, ports: Iterable[int] = (), refused: Iterable[str] = (), own: Iterable[str] = ()) -> None:
         """`spec`: all but its command. `ports`: of its loopback, on which it listens for this process. `refused`: networks that it cannot
-        reach, besides the host's addresses. Raises NoPrivateNetwork."""
+        reach, besides the host's addresses. `own`: IPv4 addresses that its loopback has too. Raises NoPrivateNetwork."""
         self.ports = sorted(ports)
-        settings = {"pasta": [shutil.which("pasta") or "", *FLAGS], "refused": [*ALWAYS_REFUSED, *addresses_of_host(), *refused]}
+        settings = {
+            "pasta": [shutil.which("pasta") or "", *FLAGS],
+            "refused": [*ALWAYS_REFUSED, *addresses_of_host(), *refused],
+            "own": [*own],
+        }
         interpreter, env = sandbox_probe.python()
         argv = [interpreter, "-I", "-S", str(HOLDER), json.dumps(settings)]
         self._turn = threading.Lock()

@@ -66,6 +66,20 @@ def test_an_agent_past_the_gateway_reaches_muster_and_other_hosts(shop: Make, po
     assert sentence in test_network.log_of(session)
 
 
+def test_an_agent_alone_reaches_muster_at_another_address_of_its_host(shop: Make, ask: str, settings: Any) -> None:
+    server = test_network.ThreadingHTTPServer(("0.0.0.0", 0), test_network.Answers)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    address = next((network[:-3] for network in addresses_of_host() if network.endswith("/32")), "127.0.1.1")
+    settings.AGENT_URL = f"http://{address}:{server.server_address[1]}"
+    reach = f"{ask} {settings.AGENT_URL}/x"
+    work = shop(f"{reach} > ok", verify=[{"name": "shut out", "run": f"{reach} | grep refused && test -f ok"}], sandbox=PRIVATE)
+    session = work.run()
+    server.shutdown()
+    server.server_close()
+    assert session.outcome == "passed", [round_.findings for round_ in Round.objects.all()]
+    assert f"/x of {address}" in (work.merged("ok") or "")
+
+
 @pytest.mark.parametrize("name", ["AGENT_URL", "GATEWAY_URL"])
 def test_no_check_reaches_muster_though_the_config_names_its_port(
     shop: Make, port: int, ask: str, settings: Any, name: str

@@ -107,7 +107,9 @@ class Sandboxes:
             hosts = network.for_served(self.config, behind_gateway, endpoint)
         else:
             hosts = network.for_config(self.config, endpoint, *self.addresses)
-        return network.Proxy(network.Rules.of(hosts), self.refusals, taken=joined.network.ports if joined is not None else ())
+        if joined is None:
+            return network.Proxy(network.Rules.of(hosts), self.refusals)
+        return network.Proxy(network.Rules.of(hosts), self.refusals, taken=joined.network.ports, places=joined.agent_places)
 
     @contextmanager
     def staged(self, working_copy: Path, holder: Spec) -> Iterator[Stage | None]:
