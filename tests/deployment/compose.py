@@ -43,7 +43,7 @@ def main() -> int:
             problems += 1
     for given, device in ({}, "/dev/net/tun"), ({"MUSTER_TUN": "/dev/null"}, "/dev/null"):
         sessions = json.loads(resolve(*SECRETS, options=("--format", "json"), **given).stdout)["services"]["sessions"]
-        if [each["source"] for each in sessions["devices"]] != [device]:
+        if f'"{device}' not in json.dumps(sessions["devices"]):
             print(f"With {given} it has the devices {sessions['devices']}")
             problems += 1
     return problems
