@@ -26,7 +26,7 @@ WORK: Table = {
     "base": ("green", "red", "flaky", "moves"),
     "files": ("apart", "shared, named", "shared, unnamed", "chain", "diamond"),
     "checks": ("quick", "slow", "a port", "named files", "JUnit"),
-    "sandbox": ("as it comes", "proxy", "none"),
+    "sandbox": ("private", "auto", "proxy", "none"),
     "landing": ("direct", "approval", "pull request"),
     "hosts": ("one", "two", "lost and back"),
     "source": ("API", "webhook"),

@@ -5,6 +5,8 @@ from typing import Any
 
 from dashboard.shared.page_request import PageRequest
 from orchestration import configuration
+from orchestration.configuration import difference
+from orchestration.edge import queries
 from orchestration.landing import reads
 from orchestration.models import AgentCheck, Integration, TreeVerdict
 from orchestration.sessions import sandbox
@@ -31,6 +33,9 @@ def region(page_request: PageRequest, *, has_landed: bool, unreachable: dict[str
         "integration": integration,
         "checks_configured": bool(config.verify),
         "open_checks": sandbox.sentence_on_checks(config.sandbox) if config.verify or config.setup else "",
+        "sandbox_in_force": queries.sandbox_in_force(config)[1] if config.sandbox.network == "private" else "",
+        "private_network_offer": queries.private_network_offer(config),
+        "config_version": difference.version(page_request.executor.config),
         "unreachable": unreachable,
         "cannot_run": integration is not None and integration.state == Integration.State.UNUSABLE,
         "base": base,

@@ -14,7 +14,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration
-from orchestration.configuration import agent_checks, agent_states, circuit_breaker, secrets
+from orchestration.configuration import agent_checks, agent_states, circuit_breaker, difference, secrets
 from orchestration.configuration.config import agent_kinds
 from orchestration.edge import queries
 from orchestration.models import Secret
@@ -108,6 +108,8 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
             for host in [program["host"]]
         ],
         "sandbox": queries.sandbox_in_force(config),
+        "private_network_offer": queries.private_network_offer(config),
+        "config_version": difference.version(executor.config),
         "may_admin": page_request.may(Need.ADMIN),
         "config": json.dumps(configuration.without_values(configuration.as_json(config)), indent=2, ensure_ascii=False),
     }

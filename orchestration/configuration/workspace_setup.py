@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import get_current_timezone, now
 from pydantic import ValidationError
@@ -26,6 +26,7 @@ from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, Session, Worker
+from orchestration.processes import stage_probe
 from workspaces import activity, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
@@ -83,6 +84,24 @@ def create(
     wake_ups.request_check()  # a lander runs the checks on the base
     workspace.refresh_from_db()
     return workspace
+
+
+def has_private_networks() -> bool:
+    """True if private networks work on each host whose session worker is online. A worker of this host that has not reported yet is not waited for:
+    they are tried here, since a first workspace may come before the first report. One query."""
+    reports = list(_online_workers().values_list("host_id", "agents"))
+    return bool(reports) and all(
+        stage_probe.REPORTED in agents.get("sandbox", "") if agents else host_id == hosts.host_id() and _works_here()
+        for host_id, agents in reports
+    )
+
+
+def _works_here() -> bool:
+    return settings.SANDBOX != "none" and not stage_probe.probe().problem
+
+
+def _online_workers() -> QuerySet[Worker]:
+    return Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
 
 
 def _taken_by(workspace: Workspace, integration_branch: str) -> str:
@@ -169,8 +188,7 @@ def _refuse_in_use(workspace: Workspace, names: Collection[str]) -> None:
 
 def _refuse_without_program(config: configuration.Config) -> None:
     """Raises Invalid for a route with a program of no online host. Until all hosts have reported, nothing is refused."""
-    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
-    reports = list(online.values_list("agents", flat=True))
+    reports = list(_online_workers().values_list("agents", flat=True))
     if not all(reports):
         return
     for place, step in config.named_steps if reports else ():

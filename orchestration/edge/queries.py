@@ -15,7 +15,7 @@ from budget.reads import gateway_requests
 from orchestration import configuration
 from orchestration.backlog import content, fields
 from orchestration.backlog.tree import reads as tree
-from orchestration.configuration import agent_states
+from orchestration.configuration import agent_states, workspace_setup
 from orchestration.executor import explain
 from orchestration.facts.reasons import Reason
 from orchestration.hosts import online
@@ -113,13 +113,18 @@ OF_HOST = ("sandbox", "memory")
 
 
 def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
-    """True if all processes of a workspace with this config are confined, and what they can reach, in sentences. One query."""
-    able = online.able(within_s=settings.LEASE_S)
-    reports = {host: programs["sandbox"] for host, programs in able.values_list("host", "agents") if "sandbox" in programs}
+    """True if all processes of a workspace with this config are confined, and what they can reach, in sentences, with what would be better. Two
+    queries."""
     in_config = sandbox.of_workspace(config, has_gateway=bool(settings.GATEWAY_URL))
-    confined, sentence = sandbox.in_force(in_config, reports)
+    confined, sentence = sandbox.in_force(in_config, online.sandboxes())
+    sentence = f"{sentence} {private_network_offer(config)}".rstrip()
     warning = network.warning_of_unguarded(connection.settings_dict, settings.REDIS_URL, os.environ)
     return confined, f"{sentence} {warning}".rstrip() if in_config.network in ("open", "auto") else sentence
+
+
+def private_network_offer(config: configuration.Config) -> str:
+    """A sentence where a network for each working copy works and this config has none; else empty. One query."""
+    return sandbox.offer(config.sandbox, works=workspace_setup.has_private_networks())
 
 
 def _versions(programs: dict[str, str]) -> dict[str, str]:

@@ -66,6 +66,12 @@ def seen(*, within_s: float) -> QuerySet[Worker]:
     return Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=within_s))
 
 
+def sandboxes() -> dict[str, str]:
+    """The reports on the sandboxes of the hosts that may run beside this one, by their names. One query."""
+    reports = able(within_s=settings.LEASE_S).values_list("host", "agents")
+    return {host: programs["sandbox"] for host, programs in reports if "sandbox" in programs}
+
+
 def with_problems() -> QuerySet[Worker]:
     """Online session workers that cannot use the shared repository of some workspace."""
     return _online().exclude(unreachable={})

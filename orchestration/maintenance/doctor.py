@@ -23,11 +23,10 @@ from orchestration.git.command import GitError
 from orchestration.hosts import online, problems
 from orchestration.maintenance import open_servers
 from orchestration.models import Worker
-from orchestration.processes import sandbox_probe
+from orchestration.processes import sandbox_probe, stage_probe
 from orchestration.processes.shim import cgroups
 from orchestration.repositories import local_repository
 from orchestration.sessions import sandbox
-from orchestration.sessions.sandbox import stage_probe
 from orchestration.worker.agent_run import gateway_access
 from orchestration.worker.agents.shared import cli_versions
 from workspaces import times

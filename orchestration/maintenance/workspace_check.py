@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from django.conf import settings
 
 from orchestration import configuration
-from orchestration.configuration import agent_checks
+from orchestration.configuration import agent_checks, workspace_setup
 from orchestration.hosts import online
 from orchestration.landing import branch, reads
 from orchestration.models import AgentCheck, Executor, Integration, TreeVerdict
 from orchestration.pull_requests import connecting
+from orchestration.sessions import sandbox
 from orchestration.verdicts import scopes, store
 from workspaces.models import Workspace
 
@@ -31,6 +32,8 @@ def run(workspace_id: str, *, again: bool, timeout_s: float, write_line: Callabl
     agent = _agent_check(workspace, timeout_s=timeout_s)
     write_line(f"Agent: {agent.message}" if agent else f"Agent: no session worker has looked within {timeout_s:g} s")
     is_ready = bool(agent and agent.ok)
+    offer = sandbox.offer(config.sandbox, works=workspace_setup.has_private_networks())
+    write_line(f"Sandbox: {sandbox.in_force(config.sandbox, online.sandboxes())[1]} {offer}".rstrip())
     if config.land_by == "pull_request":
         problem = connecting.trial(workspace.pk, workspace.base_branch)
         write_line(f"Forge: {problem or 'pull requests can be read'}")

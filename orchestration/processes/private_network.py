@@ -18,8 +18,8 @@ from orchestration.processes.shim import procfs
 HOLDER = Path(__file__).parent / "shim/network_holder.py"
 DNS = "192.0.0.8"
 """The dummy address of RFC 7600: pasta answers there for the host's own name server, which may listen on the host's loopback."""
-ALWAYS_REFUSED = ("169.254.0.0/16", "fe80::/10", "fe80::/64", "fd00:ec2::254/128", "100.100.100.200/32", "192.0.0.192/32")
-"""Link-local addresses and those of clouds' metadata services. fe80::/64: the kernel's own route to pasta's interface is longer than fe80::/10."""
+ALWAYS_REFUSED = ("169.254.0.0/16", "fe80::/10", "224.0.0.0/4", "fd00:ec2::254/128", "100.100.100.200/32", "192.0.0.192/32")
+"""Link-local addresses, groups, and those of clouds' metadata services."""
 ANSWER_S = 20.0
 MAX_ANSWER_BYTES = 2100
 MAX_PORTS = 200
@@ -33,11 +33,15 @@ class NoPrivateNetwork(Exception):
 class PrivateNetwork:
     """One namespace, until `close` or the end of this process. It has no way out before `open_egress`. `on_end`: called once it has ended."""
 
-    def __init__(self, spec: Spec, *, ports: Iterable[int] = (), refused: Iterable[str] = ()) -> None:
+    def __init__(self, spec: Spec, *, ports: Iterable[int] = (), refused: Iterable[str] = (), own: Iterable[str] = ()) -> None:
         """`spec`: all but its command. `ports`: of its loopback, on which it listens for this process. `refused`: networks that it cannot
-        reach, besides the host's addresses. Raises NoPrivateNetwork."""
+        reach, besides the host's addresses. `own`: IPv4 addresses that its loopback has too. Raises NoPrivateNetwork."""
         self.ports = sorted(ports)
-        settings = {"pasta": [shutil.which("pasta") or "", *FLAGS], "refused": [*ALWAYS_REFUSED, *_addresses_of_host(), *refused]}
+        settings = {
+            "pasta": [shutil.which("pasta") or "", *FLAGS],
+            "refused": [*ALWAYS_REFUSED, *addresses_of_host(), *refused],
+            "own": [*own],
+        }
         interpreter, env = sandbox_probe.python()
         argv = [interpreter, "-I", "-S", str(HOLDER), json.dumps(settings)]
         self._turn = threading.Lock()
@@ -122,20 +126,20 @@ class PrivateNetwork:
         self.on_end()
 
 
-def _addresses_of_host() -> list[str]:
+def addresses_of_host() -> list[str]:
     """All addresses of this host at this moment, but its loopback, as networks."""
-    return sorted({f"{address}/32" for address in _local_ipv4()} | {f"{address}/128" for address in _local_ipv6()})
+    return sorted({*_local_ipv4()} | {f"{address}/128" for address in _local_ipv6()})
 
 
 def _local_ipv4() -> Iterable[str]:
-    """`|-- 192.0.2.2` with the line `/32 host LOCAL` below it."""
+    """`|-- 192.0.2.2` with the line `/32 host LOCAL` below it; a shorter prefix: a network whose addresses are all this host's."""
     address = ""
     for line in _lines("/proc/net/fib_trie"):
         words = line.split()
         if words[:1] == ["|--"]:
             address = words[1]
-        elif words == ["/32", "host", "LOCAL"] and not ipaddress.ip_address(address).is_loopback:
-            yield address
+        elif words[1:] == ["host", "LOCAL"] and not ipaddress.ip_address(address).is_loopback:
+            yield address + words[0]
 
 
 def _local_ipv6() -> Iterable[str]:

@@ -20,9 +20,10 @@ Network = Literal["open", "proxy", "none", "joined"]
 
 
 class WayOut(Protocol):
-    """The way out of a process with a network of its own. `ports`: of its loopback, where its first process listens on behalf of this."""
+    """The way out of a process with a network of its own. `ports`: of its loopback, or `address:port`, where its first process listens on behalf of this."""
 
-    ports: list[int]
+    @property
+    def ports(self) -> Sequence[int | str]: ...
 
     def open(self) -> socket.socket:
         """Start serving, for one process. The first process sends its listening sockets here."""

@@ -22,10 +22,9 @@ from orchestration import sessions
 from orchestration.hosts import draining, problems, service_manager
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session, Worker
-from orchestration.processes import leftovers, sandbox_probe
+from orchestration.processes import leftovers, sandbox_probe, stage_probe
 from orchestration.processes.shim import cgroups
 from orchestration.sessions import sandbox
-from orchestration.sessions.sandbox import stage_probe
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
 from orchestration.worker.agents.shared import cli_versions

@@ -20,6 +20,7 @@ CASES = {
             "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
         },
     },
+    "a device for private networks": SECRET | {"sessions": {"resources": {"limits": {"squat.ai/tun": 1}}}},
     "no sandbox": SECRET
     | {
         "sessions": {"hostUsers": True, "securityContext": None},

@@ -41,6 +41,11 @@ def main() -> int:
         if (resolved := drain(number)) != expected:
             print(f"MUSTER_DRAIN_S={number} gives a drain of {resolved[0]} s and a kill after {resolved[1]}")
             problems += 1
+    for given, device in ({}, "/dev/net/tun"), ({"MUSTER_TUN": "/dev/null"}, "/dev/null"):
+        sessions = json.loads(resolve(*SECRETS, options=("--format", "json"), **given).stdout)["services"]["sessions"]
+        if f'"{device}' not in json.dumps(sessions["devices"]):
+            print(f"With {given} it has the devices {sessions['devices']}")
+            problems += 1
     return problems
 
 

@@ -8,15 +8,16 @@ from orchestration.processes.sandbox_probe import Probe
 from orchestration.sessions.sandbox import faults
 from orchestration.sessions.sandbox.deciding import IN_A_SANDBOX, HostFault, in_force, on_host
 
-GOOD, BARE = "bubblewrap 0.12", "none: no user namespaces"
+BEFORE, BARE = "bubblewrap 0.12", "none: no user namespaces"
+GOOD, LACKING = f"{BEFORE}; private networks work", f"{BEFORE}; no private network: no passt"
 
 
 @pytest.mark.parametrize(
     ("host", "probe", "not_private", "report"),
     [
-        ("auto", Probe("/usr/bin/bwrap", "0.12"), "", "bubblewrap 0.12"),
+        ("auto", Probe("/usr/bin/bwrap", "0.12"), "", "bubblewrap 0.12; private networks work"),
         ("auto", Probe("/usr/bin/bwrap", "0.12"), "no passt", "bubblewrap 0.12; no private network: no passt"),
-        ("bubblewrap", Probe("/usr/bin/bwrap", ""), "", "bubblewrap"),
+        ("bubblewrap", Probe("/usr/bin/bwrap", ""), "", "bubblewrap; private networks work"),
         ("auto", Probe(problem="no user namespaces"), "no passt", "none: no user namespaces"),
         ("none", Probe("/usr/bin/bwrap", "0.12"), "", "none: MUSTER_SANDBOX is none on this host"),
     ],
@@ -44,8 +45,9 @@ def test_a_worker_reports_what_its_host_has(host: str, probe: Probe, not_private
         ({"network": "auto"}, {"a": GOOD}, True, IN_A_SANDBOX["auto"]),
         ({"network": "auto"}, {"a": BARE}, False, "without a sandbox on a: no user namespaces. They can"),
         ({"network": "private"}, {"a": GOOD}, True, IN_A_SANDBOX["private"]),
-        ({"network": "private"}, {"a": GOOD, "b": f"{GOOD}; no private network: no passt"}, True, "do not work: b (no passt)."),
-        ({"network": "open"}, {"b": f"{GOOD}; no private network: no passt"}, True, IN_A_SANDBOX["open"]),
+        ({"network": "private"}, {"a": GOOD, "b": LACKING}, True, "do not work: b (no passt)."),
+        ({"network": "private"}, {"a": GOOD, "b": BEFORE}, True, "do not work: b (its release has none)."),
+        ({"network": "open"}, {"b": LACKING}, True, IN_A_SANDBOX["open"]),
         ({"network": "none"}, {"a": BARE}, False, "Nothing starts there"),
         ({"required": True}, {"a": GOOD}, True, IN_A_SANDBOX["open"]),
     ],

@@ -1,7 +1,9 @@
 """With `network: private` a working copy and a judgement each have a loopback of their own."""
 
+import json
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -12,8 +14,9 @@ from typing import Any
 import pytest
 
 from orchestration.models import Round
-from orchestration.processes import leftovers
-from orchestration.sessions.sandbox import stage_probe
+from orchestration.processes import leftovers, stage_probe
+from orchestration.processes.agent_process import Spec
+from orchestration.processes.private_network import PrivateNetwork, addresses_of_host
 from tests.orchestration.worker.sessions.shop import Shop, until
 from tests.sandbox import test_network
 from tests.sandbox.test_network_auto import ask, behind
@@ -49,7 +52,7 @@ def test_nothing_of_the_host_answers_inside_but_what_the_config_names(shop: Make
     )
     session = work.run()
     own, permitted, metadata, sixth = (work.merged("ok") or "").splitlines()
-    assert ("refused" in own, "of 127.0.0.1" in permitted, "No route to host" in metadata, "refused" in sixth) == (True,) * 4, (
+    assert ("refused" in own, "of 127.0.0.1" in permitted, "not permitted" in metadata, "refused" in sixth) == (True,) * 4, (
         session
     )
 
@@ -63,6 +66,20 @@ def test_an_agent_past_the_gateway_reaches_muster_and_other_hosts(shop: Make, po
     assert sentence in test_network.log_of(session)
 
 
+def test_an_agent_alone_reaches_muster_at_another_address_of_its_host(shop: Make, ask: str, settings: Any) -> None:
+    server = test_network.ThreadingHTTPServer(("0.0.0.0", 0), test_network.Answers)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    address = next((network[:-3] for network in addresses_of_host() if network.endswith("/32")), "127.0.1.1")
+    settings.AGENT_URL = f"http://{address}:{server.server_address[1]}"
+    reach = f"{ask} {settings.AGENT_URL}/x"
+    work = shop(f"{reach} > ok", verify=[{"name": "shut out", "run": f"{reach} | grep refused && test -f ok"}], sandbox=PRIVATE)
+    session = work.run()
+    server.shutdown()
+    server.server_close()
+    assert session.outcome == "passed", [round_.findings for round_ in Round.objects.all()]
+    assert f"/x of {address}" in (work.merged("ok") or "")
+
+
 @pytest.mark.parametrize("name", ["AGENT_URL", "GATEWAY_URL"])
 def test_no_check_reaches_muster_though_the_config_names_its_port(
     shop: Make, port: int, ask: str, settings: Any, name: str
@@ -72,6 +89,30 @@ def test_no_check_reaches_muster_though_the_config_names_its_port(
     work = shop(verify=check, sandbox={**PRIVATE, "allow": [f"127.0.0.1:{port}"]})
     session = work.run()
     assert session.outcome == "passed", [round_.findings for round_ in Round.objects.all()]
+
+
+def test_a_hostile_process_gets_through_no_wall(shop: Make, tmp_path: Path) -> None:
+    """The host's addresses, also by the name of an interface; another stage's port; processes, sockets and settings outside."""
+    facts, files = tmp_path / "facts.json", [str(tmp_path / name) for name in ("status", "journal")]
+    (tmp_path / "hostile.py").write_text(Path(__file__).with_name("hostile_stage.py").read_text())
+    (tcp := socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)).listen(500)
+    udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    udp.bind(("::", 0))
+    (abstract := socket.socket(socket.AF_UNIX)).bind(f"\0muster-{os.getpid()}")
+    abstract.listen()
+    addresses = [network.partition("/")[0] for network in addresses_of_host()]
+    scoped = [f"{address}%{name}" for address in addresses if address.startswith("fe80") for _, name in socket.if_nameindex()]
+    with tcp, udp, abstract, PrivateNetwork(Spec([], "/", {}, f"other-{os.getpid()}", *files, wall_s=60), ports=[4455]) as other:
+        known = {"hosts": ["127.0.0.1", "::1", "169.254.169.254", *addresses, *scoped], "ports": [tcp.getsockname()[1], 4455]}
+        known |= {"datagrams": udp.getsockname()[1], "abstract": f"muster-{os.getpid()}", "pids": [other.holder.pid, os.getpid()]}
+        facts.write_text(json.dumps(known))
+        work = shop(f"{sys.executable} {tmp_path}/hostile.py {facts} > ok", sandbox=PRIVATE)
+        session = work.run()
+        udp.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            pytest.fail(udp.recv(100).decode())
+    assert (session.outcome, work.merged("ok")) == ("passed", ""), session.outcome_message
 
 
 @pytest.mark.parametrize("victim", ["pasta", "network_holder", "fork_server"])

@@ -42,7 +42,7 @@ class Sandbox(Part):
         "Network",
         "`open`: the host's network. `proxy`: [known hosts only](docs/explanation/security.md#the-proxy). `none`: no "
         "network, for command agents, whose usage comes on stdout. `auto`: `proxy` for agents behind the gateway, else `open`. "
-        "`private`, which new workspaces have where it works: as `auto`, with [a loopback for each working copy and each "
+        "`private`: as `auto`, with [a loopback for each working copy and each "
         "judgement](docs/explanation/security.md#a-loopback-of-its-own).",
     )
     allow: list[Host] = key(

@@ -21,8 +21,10 @@ import time
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PR_SET_PDEATHSIG = 1
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
-RTM_NEWROUTE, NLM_F_REQUEST, NLM_F_ACK, NLM_F_CREATE, NLMSG_ERROR = 24, 0x1, 0x4, 0x400, 2
-RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNREACHABLE, RTA_DST, RTA_PRIORITY = 254, 4, 7, 1, 6
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_CREATE, NLMSG_ERROR = 0x1, 0x4, 0x400, 2
+RTM_NEWADDR, IFA_ADDRESS, IFA_LOCAL, RT_SCOPE_HOST = 20, 1, 2, 254
+NETLINK_XFRM, XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, XFRM_POLICY_BLOCK = 6, 0x13, 1, 1
+NO_LIMIT = 2**64 - 1
 EEXIST = 17
 READY_S = 10.0
 POLL_S = 0.005
@@ -39,7 +41,7 @@ def main() -> None:
     holder = os.fork()
     if holder == 0:
         ours.close()
-        hold(control, theirs, ports, settings["refused"])
+        hold(control, theirs, ports, settings)
         os._exit(0)
     theirs.close()
     serve(control, ours, holder, settings["pasta"])
@@ -48,13 +50,16 @@ def main() -> None:
 # The holder.
 
 
-def hold(control: socket.socket, parent: socket.socket, ports: list[int], refused: list[str]) -> None:
+def hold(control: socket.socket, parent: socket.socket, ports: list[int], settings: dict[str, list[str]]) -> None:
     """Make the namespaces, and send the worker the listening sockets with this process's pid."""
     try:
         unshare()
         # After the namespaces: new credentials clear it. Without it, kill -9 of the parent would leave the holder.
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         set_up("lo")
+        refuse(settings["refused"])
+        for address in settings["own"]:
+            ask(socket.NETLINK_ROUTE, RTM_NEWADDR, address_message(address), f"no address {address}")
         listeners = [listen(port) for port in ports]
         numbers = b"".join(listener.fileno().to_bytes(4, sys.byteorder) for listener in listeners)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)] if numbers else []
@@ -68,7 +73,6 @@ def hold(control: socket.socket, parent: socket.socket, ports: list[int], refuse
     while parent.recv(1):  # pasta was started
         try:
             wait_for_routes()
-            refuse(refused)
             parent.send(b".")
         except OSError as problem:
             parent.send(str(problem).encode()[:MAX_COMMAND_BYTES])
@@ -117,26 +121,39 @@ def has_default_route(path: str, column: int, destination: str) -> bool:
 
 
 def refuse(networks: list[str]) -> None:
-    """Unreachable routes, which no sandbox can take away: it has no rights in this user namespace. Raises OSError.
+    """Policies of the namespace, which no sandbox can take away: it has no rights in this user namespace. Raises OSError.
 
-    After pasta's own routes, whose gateway may lie in one of them; before any process of a stage can use these."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
-        for number, network in enumerate(networks):
-            netlink.send(route_message(ipaddress.ip_network(network), number))
-            answer = netlink.recv(4096)
-            kind, error = struct.unpack_from("=4xH", answer)[0], struct.unpack_from("=i", answer, 16)[0]
-            if kind == NLMSG_ERROR and error and -error != EEXIST:
-                raise OSError(-error, f"no route for {network}: {os.strerror(-error)}")
+    No unreachable routes: a process that names its interface (SO_BINDTODEVICE, or the scope of an IPv6 address) goes past them."""
+    for network in networks:
+        for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):  # of others pasta passes on echoes, and neighbours must be seen
+            policy = block_message(ipaddress.ip_network(network), protocol)
+            ask(NETLINK_XFRM, XFRM_MSG_NEWPOLICY, policy, f"{network} cannot be refused")
 
 
-def route_message(network: "ipaddress.IPv4Network | ipaddress.IPv6Network", number: int) -> bytes:
-    """The metric 1 is lower than the kernel's own, such as that of fe80::/64 on pasta's interface."""
+def ask(family: int, kind: int, body: bytes, problem: str) -> None:
+    """Send the kernel a message, and read its answer. Raises OSError."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family) as netlink:
+        netlink.send(struct.pack("=IHHII", 16 + len(body), kind, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE, 1, 0) + body)
+        answer = netlink.recv(4096)
+    answered, error = struct.unpack_from("=4xH", answer)[0], struct.unpack_from("=i", answer, 16)[0]
+    if answered == NLMSG_ERROR and error and -error != EEXIST:
+        raise OSError(-error, f"{problem}: {os.strerror(-error)}")
+
+
+def address_message(address: str) -> bytes:
+    """An IPv4 address of the loopback, which is the first interface of each namespace."""
+    packed = socket.inet_aton(address)
+    attributes = b"".join(struct.pack("=2H", 8, kind) + packed for kind in (IFA_LOCAL, IFA_ADDRESS))
+    return struct.pack("=4BI", socket.AF_INET, 32, 0, RT_SCOPE_HOST, 1) + attributes
+
+
+def block_message(network: "ipaddress.IPv4Network | ipaddress.IPv6Network", protocol: int) -> bytes:
+    """A struct xfrm_userpolicy_info: a selector, limits of its life, priority, index, direction and action."""
     family = socket.AF_INET if network.version == 4 else socket.AF_INET6
-    packed = network.network_address.packed
-    route = struct.pack("=8BI", family, network.prefixlen, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, 0, RTN_UNREACHABLE, 0)
-    route += struct.pack("=2H", 4 + len(packed), RTA_DST) + packed + struct.pack("=2HI", 8, RTA_PRIORITY, 1)
-    flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE
-    return struct.pack("=IHHII", 16 + len(route), RTM_NEWROUTE, flags, number, 0) + route
+    policy = network.network_address.packed.ljust(16, b"\0") + bytes(24)
+    policy += struct.pack("=H3B11x", family, network.prefixlen, 0, protocol)
+    policy += struct.pack("=8Q", *[NO_LIMIT] * 4, 0, 0, 0, 0) + bytes(32)
+    return policy + struct.pack("=2I4B4x", 0, 0, XFRM_POLICY_OUT, XFRM_POLICY_BLOCK, 0, 0)
 
 
 # Its parent.

@@ -18,7 +18,7 @@ HANDED_OVER_S = 10.0
 
 def main() -> None:
     """LIMITS: `RLIMIT_NPROC=10,...`. WITHOUT: variables that the agent does not get, `A,B`. NETWORK: empty, or a socket's number and
-    the ports to listen on."""
+    where to listen: ports of 127.0.0.1, or `address:port`."""
     report, limits, without, network, command = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[6:]
     os.set_inheritable(report, False)
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
@@ -26,7 +26,8 @@ def main() -> None:
         os.environ.pop(name, None)
     if network:
         try:
-            listen(*[int(number) for number in network.split(",")])
+            way_out, *places = network.split(",")
+            listen(int(way_out), *places)
         except OSError as error:
             report_line(report, f"failed the sandbox's network: {error}")
             return
@@ -44,16 +45,17 @@ def main() -> None:
     wait(report, leader)
 
 
-def listen(way_out: int, *ports: int) -> None:
+def listen(way_out: int, *places: str) -> None:
     """Listen on the sandbox's own loopback, and hand the sockets to the worker. No copy is left when the agent starts."""
     worker = _socket.socket(fileno=way_out)
     worker.settimeout(HANDED_OVER_S)
     listeners = []
-    for port in ports:
+    for place in places:
+        address, _, port = place.rpartition(":")
         listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
         # In a stage, connections of the process before may still be in TIME_WAIT on this port.
         listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
+        listener.bind((address or "127.0.0.1", int(port)))
         listener.listen(128)
         listeners.append(listener)
     numbers = b"".join(listener.fileno().to_bytes(4, sys.byteorder) for listener in listeners)

@@ -6,7 +6,7 @@ visible_paths  what the config names, and what is never shown
 faults    what counts as a fault of this host
 direct    a short process of Muster's own in a sandbox
 missing   what a process named and the sandbox does not show
-stage     the network that the processes of one working copy share; stage_probe: whether that works here
+stage     the network that the processes of one working copy share
 programs  where the programs of the commands are installed
 system    what every sandbox shows of the host
 """
@@ -19,6 +19,7 @@ from orchestration.sessions.sandbox.deciding import (
     in_force,
     network_sentence,
     of_workspace,
+    offer,
     on_host,
     sentence_on_checks,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "in_force",
     "network_sentence",
     "of_workspace",
+    "offer",
     "on_host",
     "popen",
     "remove_scratch",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestration.configuration import Config, Sandbox
+from orchestration.processes import stage_probe
 from orchestration.processes.sandbox import Network
 from orchestration.processes.sandbox_probe import Probe
 
@@ -22,6 +23,10 @@ IN_A_SANDBOX = {
 OPEN_CHECKS = (
     "Setup and checks run what agents write, on the host's open network: they reach every port of the host, Muster's own and those of its database among "
     "them, and any other host. sandbox.network: proxy shuts them in."
+)
+OFFER = (
+    "Its sessions and checks share the host's ports: sandbox.network private gives each working copy and each judgement a loopback of its own, and works "
+    "on each host that is online."
 )
 NO_PRIVATE = "no private network: "
 """Before the reason, in a worker's report."""
@@ -74,6 +79,11 @@ def sentence_on_checks(config: Sandbox) -> str:
     return OPEN_CHECKS if network_of(config.network, behind_gateway=False) == "open" else ""
 
 
+def offer(config: Sandbox, *, works: bool) -> str:
+    """A sentence where private networks work and the workspace shares its hosts' ports; else empty: `proxy` and `none` are choices."""
+    return OFFER if works and config.mode != "none" and config.network in ("open", "auto") else ""
+
+
 def network_sentence(decision: Decision, name: str, *, behind_gateway: bool, past: str) -> str:
     """The network of an agent's process, and why it is that; empty: all processes of the workspace have the same. `past`: the reason why it goes past the
     gateway."""
@@ -87,12 +97,12 @@ def network_sentence(decision: Decision, name: str, *, behind_gateway: bool, pas
 
 
 def on_host(host: str, probe: Probe, not_private: str) -> str:
-    """A worker's report on its host's sandbox: `bubblewrap 0.12.0`, or `none` with the reason."""
+    """A worker's report on its host's sandbox: `bubblewrap 0.12.0; private networks work`, or `none` with the reason."""
     if host == "none":
         return "none: MUSTER_SANDBOX is none on this host"
     if not probe.works:
         return f"none: {probe.problem}"
-    return f"{BUBBLEWRAP} {probe.version}".strip() + (f"; {NO_PRIVATE}{not_private}" if not_private else "")
+    return f"{BUBBLEWRAP} {probe.version}".strip() + f"; {NO_PRIVATE + not_private if not_private else stage_probe.REPORTED}"
 
 
 def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
@@ -108,7 +118,9 @@ def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
         return True, "No session worker is online."
     if not bare:
         lacking = [
-            f"{host} ({report.partition(NO_PRIVATE)[2]})" for host, report in sorted(hosts.items()) if NO_PRIVATE in report
+            f"{host} ({report.partition(NO_PRIVATE)[2] or 'its release has none'})"
+            for host, report in sorted(hosts.items())
+            if stage_probe.REPORTED not in report
         ]
         lacking = lacking if config.network == "private" else []
         return True, IN_A_SANDBOX[config.network] + (f" {NOT_PRIVATE}{'; '.join(lacking)}." if lacking else "")

@@ -12,13 +12,13 @@ from django.conf import settings
 
 from orchestration.configuration import Agent, Config, credentials
 from orchestration.git.clones.safety import untrusted
-from orchestration.processes import sandbox, sandbox_probe
+from orchestration.processes import sandbox, sandbox_probe, stage_probe
 from orchestration.processes.agent_process import Sandboxed, Spec
 from orchestration.processes.programs import Finder
 from orchestration.processes.sandbox import Box, Mount, Network
 from orchestration.sessions.folders import own_files
 from orchestration.sessions.folders.session_dir import AGENT_BIN
-from orchestration.sessions.sandbox import network, stage, stage_probe, system, visible_paths
+from orchestration.sessions.sandbox import network, stage, system, visible_paths
 from orchestration.sessions.sandbox.deciding import Decision, HostFault, Mode, decide, network_of, of_workspace
 from orchestration.sessions.sandbox.faults import building
 from orchestration.sessions.sandbox.missing import Missing
@@ -121,9 +121,9 @@ class Sandboxes:
             hosts = network.for_served(self.config, behind_gateway, endpoint)
         else:
             hosts = network.for_config(self.config, endpoint, *self.addresses)
-        return network.Proxy(
-            network.Rules.of(hosts), self.refusals, taken=joined.network.ports if joined and joined.network else ()
-        )
+        if joined is None or joined.network is None:
+            return network.Proxy(network.Rules.of(hosts), self.refusals)
+        return network.Proxy(network.Rules.of(hosts), self.refusals, taken=joined.network.ports, places=joined.agent_places)
 
     @contextmanager
     def staged(self, working_copy: Path, holder: Spec) -> Iterator[Stage]:

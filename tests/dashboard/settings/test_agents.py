@@ -4,7 +4,7 @@ from django.test import Client
 from django.utils.timezone import now
 
 from orchestration.configuration import secrets, workspace_setup
-from orchestration.models import Entry, Executor, ProviderBreaker, Round, Secret, Session
+from orchestration.models import Entry, Executor, ProviderBreaker, Round, Secret, Session, Worker
 from tests.dashboard.overview.test_page import statements, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.factories import an_open_breaker
@@ -23,6 +23,20 @@ def test_an_open_breaker_is_on_top_of_the_page_with_its_next_step(otto: Client, 
     assert "Agents cannot run" in seen and "Set a valid key among the workspace&#x27;s secrets" in seen
     otto.post(f"/w/{workspace.pk}/settings/agents/retry/")
     assert "Agents cannot run" not in text_of(otto, f"/w/{workspace.pk}/settings/agents/")
+
+
+def test_one_click_gives_a_workspace_of_before_private_networks_where_they_work(
+    ana: Client, otto: Client, workspace: Workspace
+) -> None:
+    page, change = f"/w/{workspace.pk}/settings/agents/", f"/w/{workspace.pk}/settings/config/"
+    assert "share the host&#x27;s ports" not in text_of(ana, page)
+    Worker.objects.update(agents={"sandbox": "bubblewrap 0.12; private networks work"})
+    assert "share the host&#x27;s ports" in text_of(ana, page) and 'value="private"' not in text_of(otto, page)
+    form = {"sandbox.network": "private", "seen": ana.get(page).context["config_version"]}
+    assert ana.post(change, {**form, "seen": "another"}).status_code == 409
+    assert ana.post(change, form).status_code == 303
+    assert Executor.objects.get(pk=workspace.pk).config["sandbox"] == {"network": "private"}
+    assert "share the host&#x27;s ports" not in text_of(ana, page)
 
 
 def test_a_secret_is_set_by_a_form_and_never_shown(ana: Client, workspace: Workspace) -> None:

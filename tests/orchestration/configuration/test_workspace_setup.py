@@ -12,10 +12,12 @@ from budget.amounts import usd
 from orchestration import configuration
 from orchestration.configuration import difference, workspace_setup
 from orchestration.models import AgentCheck, Entry, Executor, Integration
-from tests.factories import ANA, a_session, a_workspace, an_entry, ended, project
+from orchestration.processes import stage_probe
+from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended, project
 from tests.orchestration.git.repositories import a_repository
 from tests.orchestration.proposals.made import PLANNER, a_running_run
 from workspaces.errors import Conflict, Invalid
+from workspaces.machine import hosts
 from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -126,6 +128,33 @@ def test_agents_of_a_new_workspace_are_behind_the_proxy_unless_its_maker_chose_a
     repo = a_repository(tmp_path / "one")
     new = workspace_setup.create("New", str(repo), total_budget=1, max_project_spend=1, config=config, by=ANA)
     assert configuration.load(executor(new).config).sandbox.network == network
+
+
+WORKING = {"sandbox": "bubblewrap 0.12; private networks work"}
+
+
+@pytest.mark.parametrize(
+    ("of_hosts", "works"),
+    [
+        ([WORKING], True),
+        ([WORKING, WORKING], True),
+        ([WORKING, {"sandbox": "bubblewrap 0.12"}], False),  # of the release before
+        ([WORKING, {"sandbox": "bubblewrap 0.12; no private network: passt is not installed"}], False),
+        ([WORKING, {}], False),  # it has not looked yet
+    ],
+)
+def test_there_are_private_networks_where_each_host_ran_one(of_hosts: list[dict[str, str]], works: bool) -> None:
+    for number, agents in enumerate(of_hosts):
+        a_worker(host=f"host-{number}", agents=agents)
+    assert workspace_setup.has_private_networks() is works
+
+
+def test_a_host_that_has_not_reported_is_tried_where_it_is_this_one(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.SANDBOX = "auto"
+    a_worker(host=hosts.host_id())
+    for problem in ("", "no passt"):
+        monkeypatch.setattr(stage_probe, "probe", lambda problem=problem: stage_probe.StageProbe(problem))
+        assert workspace_setup.has_private_networks() is not bool(problem)
 
 
 def test_a_workspace_that_there_was_before_keeps_the_hosts_network(shop: Workspace) -> None:

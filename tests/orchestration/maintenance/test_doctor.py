@@ -18,7 +18,7 @@ from orchestration.git.command import GitError
 from orchestration.maintenance import doctor
 from orchestration.maintenance.doctor import Finding
 from orchestration.models import Worker
-from orchestration.sessions.sandbox.stage_probe import StageProbe
+from orchestration.processes.stage_probe import StageProbe
 from tests.factories import ANA, a_worker, a_workspace
 from workspaces.machine import hosts
 from workspaces.models import Workspace

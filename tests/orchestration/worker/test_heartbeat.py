@@ -18,7 +18,7 @@ from django.utils.timezone import now
 from budget.models import Hold
 from orchestration.executor import explain
 from orchestration.models import Session, Worker
-from orchestration.sessions.sandbox.stage_probe import StageProbe
+from orchestration.processes.stage_probe import StageProbe
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import heartbeat as module
 from orchestration.worker.heartbeat import Heartbeat

@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 import socket
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -57,14 +57,15 @@ class Proxy:
     """`ports`: where the sandbox's first process listens: the proxy itself, then the permitted ports of the host's loopback, which need no
     client that knows of a proxy."""
 
-    def __init__(self, rules: Rules, refusals: Refusals, *, taken: Collection[int] = ()) -> None:
-        """`taken`: ports on which another process of its network listens."""
+    def __init__(self, rules: Rules, refusals: Refusals, *, taken: Collection[int] = (), places: Iterable[str] = ()) -> None:
+        """`taken`: ports on which another process of its network listens. `places`: `address:port` of this host, which are passed on."""
         self._rules, self._refusals = rules, refusals
         self._clients = 0
         forwarded = [
             port for port in rules.loopback if port >= 1024 and port not in taken
         ]  # below, the first process may not listen
-        self.ports = [next(port for port in range(PORT, 2**16) if port not in (*forwarded, *taken)), *forwarded]
+        own = next(port for port in range(PORT, 2**16) if port not in (*forwarded, *taken))
+        self.ports: list[int | str] = [own, *forwarded, *places]
 
     def open(self) -> socket.socket:
         """Start. The proxy ends when every copy of this socket is closed."""
@@ -103,21 +104,24 @@ class Proxy:
         threading.Thread(target=run, name="sandbox-forwarding", daemon=True).start()
         return theirs
 
-    async def _serve(self, ours: socket.socket, listeners: list[socket.socket], targets: Sequence[int | None]) -> None:
-        """`targets`: the port of the host's loopback behind each listener; None: it is the proxy's."""
+    async def _serve(self, ours: socket.socket, listeners: list[socket.socket], targets: Sequence[int | str | None]) -> None:
+        """`targets`: the port of the host's loopback behind each listener, or its place; None: it is the proxy's."""
         ours.setblocking(False)
         for listener, target in zip(listeners, targets, strict=True):
             listener.setblocking(False)
             await asyncio.start_server(partial(self._client, forwarded=target), sock=listener, limit=CHUNK)
         await asyncio.get_running_loop().sock_recv(ours, 1)  # the shim's end; what still runs is cancelled with this loop
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, forwarded: int | None) -> None:
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, forwarded: int | str | None) -> None:
         self._clients += 1
         try:
             if self._clients > MAX_CONNECTIONS:
                 writer.write(requests.answer(503, "Too many connections at once"))
             elif forwarded is not None:
-                await _join(reader, writer, *await _connected(["127.0.0.1", "::1"], forwarded), first=b"")
+                address, _, port = str(forwarded).rpartition(":")
+                await _join(
+                    reader, writer, *await _connected([address] if address else ["127.0.0.1", "::1"], int(port)), first=b""
+                )
             else:
                 await self._proxied(reader, writer)
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):

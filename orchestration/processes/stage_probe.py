@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 30.0
 INSTALL = "passt is not installed (the package passt, the program pasta)"
+REPORTED = "private networks work"
+"""In a worker's report on its host's sandbox; that of the release before has no such words."""
 NO_TUN = "/dev/net/tun cannot be used: give the container this device"
 
 
