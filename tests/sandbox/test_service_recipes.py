@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.models import Round
-from orchestration.processes import leftovers
-from orchestration.sessions.sandbox import stage_probe
+from orchestration.processes import leftovers, stage_probe
 from tests.orchestration.worker.sessions.shop import Shop
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/run-services.md"

@@ -8,8 +8,7 @@ import pytest
 from django.conf import settings
 
 from orchestration.models import LogChunk, Round
-from orchestration.processes import leftovers
-from orchestration.sessions.sandbox import stage_probe
+from orchestration.processes import leftovers, stage_probe
 from tests.orchestration.worker.sessions.shop import Shop, rounds_of
 from tests.sandbox import test_network
 from tests.sandbox.test_network_auto import ask
