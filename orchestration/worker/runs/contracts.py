@@ -82,7 +82,10 @@ def _run(place: Place, files: dict[str, str]) -> list[CheckRun]:
     """Run the checks with these files. Raises CannotJudge if the workspace's setup fails."""
     name = f"{place.session.pk}-base"  # the reaper removes it
     runner = SessionRunner(place, label="tests", with_entry=False)
-    with working_copies.checkout(place.bench.store, place.bench.copies, name, place.commit) as folder:
+    with (
+        working_copies.checkout(place.bench.store, place.bench.copies, name, place.commit) as folder,
+        runner.staged(folder, place.commit),
+    ):
         given_tests.put(files, Path(folder))
         runner.set_up(folder)
         return checks.observe(place.bench.config.verify, folder, runner)

@@ -11,10 +11,12 @@ RunCheck = Callable[[Check, OnLine], Ended]
 
 
 class Ends:
+    has_services = False
+
     def __init__(self, run: RunCheck) -> None:
         self._run = run
 
-    def set_up(self, checkout: Path) -> None: ...
+    def set_up(self, checkout: Path, *, anew: bool = False) -> None: ...
 
     def keep(self) -> None: ...
 
