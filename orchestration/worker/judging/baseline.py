@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from django.db.models.functions import Now
 
-from orchestration.git.clones import working_copies
 from orchestration.models import Integration, TreeVerdict
 from orchestration.verdicts import store
 from orchestration.worker.judging import checks
 from orchestration.worker.judging.checks import CannotJudge, Runner
+from orchestration.worker.preparing import ignored_files
 from orchestration.worker.preparing.workbench import Workbench
 
 POLL_S = 0.3
@@ -34,7 +34,7 @@ def judge_base(
 ) -> TreeVerdict:
     """Run the checks on a commit in a clean working copy, and keep the verdict on its tree. Raises CannotJudge; then nothing is kept."""
     with (
-        working_copies.checkout(bench.store, bench.copies, name, commit) as checkout,
+        ignored_files.checkout(bench, name, commit, base=commit) as checkout,
         runner.staged(checkout, commit, is_trusted=True),
     ):
         runner.set_up(checkout)

@@ -1,0 +1,35 @@
+"""What becomes of a workspace's files that git ignores, as people see it before a session runs."""
+
+from collections.abc import Iterator, Sequence
+
+from orchestration.git import branches
+from orchestration.git.command import GitError
+from orchestration.git.names import worktree_include
+from orchestration.git.names.worktree_include import Included
+from orchestration.models import Integration
+from orchestration.repositories import local_repository
+from workspaces.files import bundle
+from workspaces.models import Workspace
+
+NOT_KNOWN = "the repository is not on this host"
+
+
+def of(workspace: Workspace, paths: Sequence[str]) -> Included:
+    """What the integration branch, or before there is one the base branch, asks for."""
+    repo = local_repository.path(workspace)
+    tip = Integration.objects.filter(pk=workspace.pk).values_list("tip", flat=True).first()
+    try:
+        if commit := tip or branches.tip(repo, workspace.base_branch):
+            return worktree_include.read(repo, commit, paths)
+    except (GitError, OSError):
+        pass
+    return Included(dict.fromkeys(paths, NOT_KNOWN))
+
+
+def sentences(workspace: Workspace) -> Iterator[str]:
+    """What is missing, and what is not used."""
+    included = of(workspace, list(bundle.of(workspace.pk).values_list("path", flat=True)))
+    for name in included.missing:
+        yield f"{name} is named in {worktree_include.NAME}, and the workspace has no such file: muster files put {name}"
+    for path, reason in included.unused.items():
+        yield f"{path} is not written into clones: {reason}"
