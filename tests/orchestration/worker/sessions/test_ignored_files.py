@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestration import configuration
+from orchestration.landing import reads
 from orchestration.models import LogChunk, TreeVerdict
 from orchestration.sessions.folders import session_dir
+from orchestration.verdicts import checks_hash
 from tests.cases import all_cases
 from tests.factories import ANA
 from tests.orchestration.git.repositories import git, write
@@ -85,10 +88,11 @@ def test_a_tree_decides_what_it_gets_and_a_hostile_one_gets_nothing(shop: Make) 
         "huge": {"include": ".env\n" * 20_000},
         "elsewhere": {"include": "/etc/shadow\n../x\n/../.env\n"},
     }
-    with all_cases(cases) as each:
-        for case in each:
-            agent = "test -e .env && ! grep -q committed .env || touch ok"
-            assert with_file(shop(agent), **cases[case]).run().outcome == "passed"
+    with all_cases() as case:
+        for name, given in cases.items():
+            with case(name):
+                work = with_file(shop("test -e .env && ! grep -q committed .env || touch ok"), **given)
+                assert work.run().outcome == "passed"
 
 
 def test_values_are_masked_and_only_those_of_secrets_refuse_work(shop: Make) -> None:
@@ -101,13 +105,14 @@ def test_values_are_masked_and_only_those_of_secrets_refuse_work(shop: Make) -> 
 
 
 def test_a_verdict_counts_for_the_files_that_it_was_made_with(shop: Make) -> None:
-    work = shop(verify=NEEDS)
-    before = work.workspace
-    assert work.run().outcome == "failed"
-    without = set(TreeVerdict.objects.values_list("checks_hash", flat=True))
-    with_file(work)
-    work.run()
-    assert TreeVerdict.objects.filter(workspace=before).exclude(checks_hash__in=without).exists()
+    work = with_file(shop("touch work-$(date +%N)", verify=[{"name": "env", "run": "test -f .env"}]))
+    without = checks_hash.of(configuration.load(work.workspace.executor.config))
+    for content in (ENV, ENV + b"MORE=1\n"):
+        bundle.put(work.workspace.pk, ".env", content, by=ANA)
+        assert work.run().outcome == "passed"
+        known = reads.verdict_of(work.workspace, work.git("rev-parse", BRANCH))
+        assert known is not None and known.passed and known.checks_hash != without
+    assert TreeVerdict.objects.values("checks_hash").distinct().count() == 2
 
 
 def test_a_copy_keeps_the_file_while_it_is_the_same_and_loses_it_with_the_bundle(shop: Make) -> None:
