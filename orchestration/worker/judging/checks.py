@@ -46,6 +46,9 @@ class Runner(Protocol):
     def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
         """The command of a check."""
 
+    def note_wait(self, sentence: str) -> None:
+        """Show why nothing runs for a while."""
+
     def keep(self) -> None:
         """Called often while a check waits for its turn: renews what the caller holds, and raises where it is to stop."""
 

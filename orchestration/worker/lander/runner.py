@@ -56,6 +56,9 @@ class LanderRunner:
 
         return self._run(checkout, check.run, check.timeout_s, check.name, on_raw_line)
 
+    def note_wait(self, sentence: str) -> None:
+        self.lease.enter(sentence, tree=self.tree)
+
     def keep(self) -> None:
         self.lease.keep()
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from orchestration.configuration import Check, Command, gateway_use
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions import supervise
+from orchestration.sessions import connections, supervise
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.endings import Facts, SessionOver
@@ -61,7 +61,12 @@ class SessionRunner:
     def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
         return self._run(checkout, check.run, check.timeout_s, check.name, on_line=on_line)
 
+    def note_wait(self, sentence: str) -> None:
+        self.context.writer.add("muster", sentence)
+        supervise.try_database(lambda: supervise.flush(self.context.session, self.context.writer))
+
     def keep(self) -> None:
+        connections.give_back()
         self.context.check_stop_requests()
 
     def _run(
