@@ -24,6 +24,7 @@ from orchestration.sessions.sandbox.faults import building
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.sessions.sandbox.stage import RESOLV_CONF, Stage
 from orchestration.sessions.sandbox.visible_paths import WORK
+from orchestration.sessions.stages import slots
 from workspaces.models import Workspace
 
 
@@ -50,6 +51,8 @@ class Sandboxes:
     refusals: network.Refusals = field(default_factory=network.Refusals, compare=False)
     stages: dict[Path, Stage] = field(default_factory=dict, compare=False)
     """By the working copy in which their processes start."""
+    variables: dict[Path, dict[str, str]] = field(default_factory=dict, compare=False)
+    """The variables of their slots, likewise."""
 
     def cwd(self, working_copy: Path) -> Path:
         """The working copy as its processes see it: on every host the same, since the conversation of a CLI is bound to it."""
@@ -73,8 +76,9 @@ class Sandboxes:
         """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
         `endpoint`: where it reports its usage. `questions`: where it leaves questions for people. `agent`: that it is, if any;
         `behind_gateway`: with the gateway's address in its settings. Raises HostFault."""
+        env = {**self.variables.get(working_copy, {}), **env}  # what the config names itself, such as a name for compose, counts
         if not self.decision.confined:
-            return Started(dict(env), limits=self.config.limits.of_tree)
+            return Started(env, limits=self.config.limits.of_tree)
         own = [Mount(str(path), str(path)) for path in files if os.path.isfile(path)]
         own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
         if questions is not None:
@@ -111,8 +115,17 @@ class Sandboxes:
 
     @contextmanager
     def staged(self, working_copy: Path, holder: Spec) -> Iterator[Stage | None]:
-        """Give the processes of this working copy a stage, where they have private ones. `holder`: of the process that holds it, without its
-        command. Raises HostFault."""
+        """Give the processes of this working copy a slot, and a stage where they have private ones. `holder`: of the process that holds it,
+        without its command. Raises HostFault."""
+        with slots.held(self.workspace.pk, taken=stage.own_ports()) as of_slot, self._networked(working_copy, holder) as opened:
+            self.variables[working_copy] = of_slot
+            try:
+                yield opened
+            finally:
+                del self.variables[working_copy]
+
+    @contextmanager
+    def _networked(self, working_copy: Path, holder: Spec) -> Iterator[Stage | None]:
         if not self.decision.confined or self.decision.network != "private":
             yield None
             return

@@ -1,0 +1,4 @@
+"""The other parts of a stage, which is what one group of processes runs in.
+
+slots    its number on this host, with ten ports
+"""
