@@ -66,6 +66,7 @@ def examine() -> Iterator[Finding]:
     yield _gateway()
     yield _disk()
     yield _sandbox()
+    yield _caches()
     yield _memory()
     yield _agents()
     if not database.problem:
@@ -218,6 +219,12 @@ def _sandbox() -> Finding:
         "Checks that listen on one port refuse each other: install passt, allow /dev/net/tun, and set sandbox.network to private"
     )
     return Finding("sandbox", state, advice if not_private else "")
+
+
+def _caches() -> Finding:
+    """No fault: a config without them has no use for them, and one with them works."""
+    problem = sandbox_probe.probe().problem or sandbox_probe.overlays(settings.DATA_DIR)
+    return Finding("package caches", f"none, caches of a config do nothing here: {problem}" if problem else "possible")
 
 
 def _memory() -> Finding:

@@ -41,6 +41,17 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlay:
+    """Folders of the host, the last one on top, shown as one at `target`, with changes of the process's own. `upper`: the folder that keeps these,
+    with a `work` folder on the same disk; empty: they end with the process."""
+
+    sources: tuple[str, ...]
+    target: str
+    upper: str = ""
+    work: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """A symbolic link at `path`."""
 
@@ -57,7 +68,7 @@ class Box:
     """
 
     cwd: str
-    own: tuple[Mount, ...]
+    own: tuple[Mount | Overlay, ...]
     home: str
     home_at: str
     tmp: str
@@ -118,7 +129,10 @@ def is_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def _bound(mount: Mount) -> list[str]:
+def _bound(mount: Mount | Overlay) -> list[str]:
+    if isinstance(mount, Overlay):
+        below = [word for source in mount.sources for word in ("--overlay-src", source)]
+        return [*below, *(["--overlay", mount.upper, mount.work] if mount.upper else ["--tmp-overlay"]), mount.target]
     return ["--bind" if mount.writable else "--ro-bind", mount.source, mount.target]
 
 

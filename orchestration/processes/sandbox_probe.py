@@ -4,14 +4,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
 
 from orchestration.processes import sandbox
-from orchestration.processes.sandbox import Link, Mount
+from orchestration.processes.sandbox import Link, Mount, Overlay
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,26 @@ def probe() -> Probe:
         return _result
 
 
+def overlays(folder: Path) -> str:
+    """Why a sandbox on this host cannot show a folder of this disk with changes of its own; empty: it can. The result is kept."""
+    with _lock:
+        return _overlays(folder)
+
+
+@lru_cache
+def _overlays(folder: Path) -> str:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="overlay-") as name:
+        below, upper, work = (Path(name, part) for part in ("below", "upper", "work"))
+        for place in (below, upper, work):
+            place.mkdir()
+        own = (*machinery(), Overlay((str(below),), "/probe", str(upper), str(work)))
+        box = sandbox.Box(cwd="/", own=own, home="", home_at="", tmp="", system=base_system(), proc=proc_read_only())
+        problem = _output(box, "open('/probe/new', 'w'); print(1)").problem
+        if "Unknown option" in problem:
+            return "bubblewrap is older than 0.11"
+        return problem or ("" if (upper / "new").is_file() and not (below / "new").exists() else "changes are not apart")
+
+
 def python() -> tuple[str, dict[str, str]]:
     """The interpreter for the sandbox's first process, outside of any virtual environment, and what it needs in its environment."""
     needed = {"LD_LIBRARY_PATH": os.environ["LD_LIBRARY_PATH"]} if "LD_LIBRARY_PATH" in os.environ else {}
@@ -87,9 +109,6 @@ def _is_system(path: str) -> bool:
 
 
 def _run() -> Probe:
-    bwrap = shutil.which("bwrap")
-    if bwrap is None:
-        return Probe(problem="bubblewrap is not installed (the package bubblewrap, the program bwrap)")
     scratch = "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp"
     box = sandbox.Box(
         cwd="/",
@@ -100,8 +119,16 @@ def _run() -> Probe:
         system=base_system(),
         proc=proc_read_only(),
     )
+    return _output(box, "import os; print(os.getpid())")
+
+
+def _output(box: sandbox.Box, code: str) -> Probe:
+    """Run this Python, which prints 1, in the box."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return Probe(problem="bubblewrap is not installed (the package bubblewrap, the program bwrap)")
     interpreter, env = python()
-    command = [bwrap, *sandbox.options(box), interpreter, "-I", "-S", "-c", "import os; print(os.getpid())"]
+    command = [bwrap, *sandbox.options(box), interpreter, "-I", "-S", "-c", code]
     try:
         done = subprocess.run(
             command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False

@@ -19,6 +19,7 @@ from orchestration.models import Entry, Session
 from orchestration.repositories import local_repository
 from orchestration.sessions import conversations, sandbox
 from orchestration.sessions.folders import session_dir
+from orchestration.sessions.stages import caches
 from orchestration.worker.preparing import candidate_places
 from workspaces.models import Workspace
 
@@ -60,6 +61,7 @@ def remove_old_folders() -> int:
             sandbox.remove_scratch(folder)
             removed += 1
     in_use = Workspace.objects.filter(deleted_at__isnull=True)
+    removed += caches.remove_unused(set(in_use.values_list("pk", flat=True)), oldest)
     for folder in _old_folders(settings.DATA_DIR / "stores", oldest):
         if folder.is_dir() and not in_use.filter(pk=folder.name).exists():  # also damaged ones, put aside
             sandbox.remove_scratch(folder)

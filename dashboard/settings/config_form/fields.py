@@ -134,7 +134,7 @@ SECTIONS = (
         "work",
         "Work",
         "Concurrency, and where work is merged.",
-        *("max_workers", "setup", "env", "integration_branch", "limits.file_mb", "log_limit_bytes"),
+        *("max_workers", "setup", "caches", "env", "integration_branch", "limits.file_mb", "log_limit_bytes"),
     ),
     _of("agent"),
     replace(_of("agents"), fields=()),

@@ -1,5 +1,6 @@
 """The sandbox and the resource limits of a workspace's processes."""
 
+import posixpath
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -20,6 +21,26 @@ def _place(path: str) -> str:
 
 SandboxPath = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00\n]*$"), AfterValidator(_place)]
 SandboxPaths = Annotated[list[SandboxPath], Field(max_length=100)]
+
+
+def _in_home(paths: list[str]) -> list[str]:
+    """Normal paths from `~/`, none of them in another one. Raises ValueError."""
+    plain = ["~/" + posixpath.normpath(path.removeprefix("~/")).lstrip("/") for path in paths]
+    if "~/." in plain:
+        raise ValueError("must name a folder, and no whole home")
+    for path in plain:
+        if other := next((other for other in plain if path != other and f"{path}/".startswith(f"{other}/")), ""):
+            raise ValueError(f"{path} lies in {other}")
+    return list(dict.fromkeys(plain))
+
+
+def _from_home(path: str) -> str:
+    if not path.startswith("~/"):
+        raise ValueError("must begin with ~/")
+    return path
+
+
+CachePaths = Annotated[list[Annotated[SandboxPath, AfterValidator(_from_home)]], Field(max_length=20), AfterValidator(_in_home)]
 
 Host = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(hosts.listed)]
 

@@ -30,7 +30,7 @@ from orchestration.configuration.config.fields import REF, Amount, Command, Labe
 from orchestration.configuration.config.forge import Forge
 from orchestration.configuration.config.prompts import Prompts
 from orchestration.configuration.config.routes import Route, RouteFor, Step
-from orchestration.configuration.config.sandbox import Limits, Sandbox
+from orchestration.configuration.config.sandbox import CachePaths, Limits, Sandbox
 from workspaces.schemas import as_float
 
 FIXED_LIMIT_KINDS = ("command", "mini_swe_agent")
@@ -100,6 +100,12 @@ class Config(Part):
     )
     setup: list[Command] = key(
         list, "Setup commands", "Commands that prepare a fresh clone, which has its submodules.", max_length=50
+    )
+    caches: CachePaths = key(
+        list,
+        "Package caches",
+        "Folders from `~/` in which setup keeps downloaded packages, such as ~/.npm: a host has them once for [all "
+        "sessions](docs/how-to/run-many-at-once.md#packages).",
     )
     verify: list[Check] = key(
         list,

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from orchestration.git.clones.safety import untrusted
 from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed, Spec
 from orchestration.processes.programs import Finder
-from orchestration.processes.sandbox import Box, Mount, Network
+from orchestration.processes.sandbox import Box, Mount, Network, Overlay
 from orchestration.sessions.folders import own_files
 from orchestration.sessions.folders.session_dir import AGENT_BIN
 from orchestration.sessions.sandbox import network, stage, stage_probe, system, visible_paths
@@ -24,7 +24,7 @@ from orchestration.sessions.sandbox.faults import building
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.sessions.sandbox.stage import RESOLV_CONF, Stage
 from orchestration.sessions.sandbox.visible_paths import WORK
-from orchestration.sessions.stages import slots
+from orchestration.sessions.stages import caches, slots
 from workspaces.models import Workspace
 
 
@@ -53,6 +53,8 @@ class Sandboxes:
     """By the working copy in which their processes start."""
     variables: dict[Path, dict[str, str]] = field(default_factory=dict, compare=False)
     """The variables of their slots, likewise."""
+    generations: dict[Path, Path | None] = field(default_factory=dict, compare=False)
+    """The package cache that they see, likewise."""
 
     def cwd(self, working_copy: Path) -> Path:
         """The working copy as its processes see it: on every host the same, since the conversation of a CLI is bound to it."""
@@ -72,10 +74,11 @@ class Sandboxes:
         questions: Path | None = None,
         agent: Agent | None = None,
         behind_gateway: bool = False,
+        is_setup: bool = False,
     ) -> Started:
         """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
         `endpoint`: where it reports its usage. `questions`: where it leaves questions for people. `agent`: that it is, if any;
-        `behind_gateway`: with the gateway's address in its settings. Raises HostFault."""
+        `behind_gateway`: with the gateway's address in its settings. `is_setup`: it fills the package cache. Raises HostFault."""
         env = {**self.variables.get(working_copy, {}), **env}  # what the config names itself, such as a name for compose, counts
         if not self.decision.confined:
             return Started(env, limits=self.config.limits.of_tree)
@@ -89,7 +92,7 @@ class Sandboxes:
         if joined is not None:
             own.append(Mount(str(RESOLV_CONF), "/etc/resolv.conf"))
         of_box: Network = "joined" if joined is not None else "none" if own_network == "private" else own_network
-        box = self._box(working_copy, own, scratch, of_box)
+        box = self._box(working_copy, [*own, *self._caches(working_copy, env, scratch, home, is_setup)], scratch, of_box)
         needs_way_out = own_network == "proxy" or (joined is not None and agent is not None)
         way_out = self._way_out(endpoint, agent if behind_gateway else None, joined) if needs_way_out else None
         interpreter, needed = sandbox_probe.python()
@@ -117,12 +120,15 @@ class Sandboxes:
     def staged(self, working_copy: Path, holder: Spec) -> Iterator[Stage | None]:
         """Give the processes of this working copy a slot, and a stage where they have private ones. `holder`: of the process that holds it,
         without its command. Raises HostFault."""
-        with slots.held(self.workspace.pk, taken=stage.own_ports()) as of_slot, self._networked(working_copy, holder) as opened:
-            self.variables[working_copy] = of_slot
+        with (
+            slots.held(self.workspace.pk, taken=stage.own_ports()) as self.variables[working_copy],
+            caches.held(self.workspace.pk) as self.generations[working_copy],
+            self._networked(working_copy, holder) as opened,
+        ):
             try:
                 yield opened
             finally:
-                del self.variables[working_copy]
+                del self.variables[working_copy], self.generations[working_copy]
 
     @contextmanager
     def _networked(self, working_copy: Path, holder: Spec) -> Iterator[Stage | None]:
@@ -136,12 +142,44 @@ class Sandboxes:
             finally:
                 del self.stages[working_copy]
 
+    @property
+    def has_caches(self) -> bool:
+        return bool(self.config.caches and self.decision.confined and not sandbox_probe.overlays(settings.DATA_DIR))
+
+    @contextmanager
+    def setting_up(self, scratch: Path) -> Iterator[None]:
+        """For the setup commands of one working copy."""
+        with caches.filling(scratch) if self.has_caches else nullcontext():
+            yield
+
+    def keep_caches(self, scratch: Path, *, may_land: str = "") -> None:
+        """Keep what setup downloaded, of a tree that the branch has; or, of one that `may_land`, until it has."""
+        if self.has_caches and may_land:
+            caches.set_aside(self.workspace.pk, scratch, may_land)
+        elif self.has_caches:
+            caches.publish(self.workspace.pk, scratch, self.config.caches)
+
+    def _caches(
+        self, working_copy: Path, env: Mapping[str, str], scratch: Path, own: Path | None, is_setup: bool
+    ) -> list[Overlay]:
+        """The package caches of one process. One in a folder of the host that it is shown has no place there, and is left out."""
+        home = env.get("HOME", "")
+        if not self.has_caches or working_copy not in self.generations or home not in (os.environ.get("HOME"), str(own)):
+            return []
+        shown = caches.overlays(self.config.caches, home, self.generations[working_copy], scratch, is_setup=is_setup)
+        shown = [
+            each for each in shown if not any(sandbox.is_in(os.path.dirname(each.target), mount.target) for mount in self._shown)
+        ]
+        if own is not None:
+            _make_mount_points({str(own): str(own)}, shown)
+        return shown
+
     def check_stage(self, working_copy: Path) -> None:
         """Raises HostFault where the stage of a process that has just ended is gone: its end says nothing of the work."""
         if (opened := self.stages.get(working_copy)) is not None and not opened.network.is_alive:
             raise HostFault("The network of a stage ended before its processes did")
 
-    def _box(self, working_copy: Path, mounts: Iterable[Mount], scratch: Path, own_network: Network) -> Box:
+    def _box(self, working_copy: Path, mounts: Iterable[Mount | Overlay], scratch: Path, own_network: Network) -> Box:
         """The sandbox of a process in this working copy, with these mounts besides."""
         cwd, home_at = str(self.cwd(working_copy)), os.environ.get("HOME", "")
         own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._store, *mounts]
@@ -235,14 +273,14 @@ def remove_scratch(folder: Path) -> None:
         untrusted.remove(folder)
 
 
-def _make_mount_points(private: Mapping[str, str], mounts: Iterable[Mount]) -> None:
+def _make_mount_points(private: Mapping[str, str], mounts: Iterable[Mount | Overlay]) -> None:
     """Make the places for what is mounted into private folders."""
     for mount in mounts:
         for base, folder in private.items():
             name = os.path.relpath(mount.target, base)
             if mount.target == base or not sandbox.is_in(mount.target, base):
                 continue
-            if os.path.isdir(mount.source):
+            if isinstance(mount, Overlay) or os.path.isdir(mount.source):
                 own_files.folder(Path(folder), name)
             elif not own_files.is_plain(Path(folder, name)):
                 # An earlier process may have left a link: bubblewrap follows it out of the sandbox that it still builds.

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 from django.db.models.functions import Now
 
+from orchestration.git import branches, history
 from orchestration.git.clones import working_copies
+from orchestration.git.command import GitError
 from orchestration.models import Integration, TreeVerdict
 from orchestration.verdicts import store
 from orchestration.worker.judging import checks, turns
@@ -29,6 +31,16 @@ def wait_for(workspace_id: str, tree: str, hash_: str, *, check: Callable[[], No
         time.sleep(POLL_S)
 
 
+def is_of_branch(bench: Workbench, commit: str) -> bool:
+    """True for a commit that landed, or with which the branch began: a base can also be work of others that has not landed (stacked_start.py)."""
+    tip = Integration.objects.filter(pk=bench.workspace_id).values_list("tip", flat=True).first()
+    try:
+        tip = tip or branches.tip(bench.repo, bench.config.integration_branch)
+        return bool(tip) and history.contains(bench.repo, str(tip), commit)
+    except GitError:
+        return False
+
+
 def judge_base(
     bench: Workbench,
     commit: str,
@@ -46,6 +58,8 @@ def judge_base(
             return verdict
         with working_copies.checkout(bench.store, bench.copies, name, commit) as checkout, runner.staged(checkout):
             runner.set_up(checkout)
+            if is_of_branch(bench, commit):
+                runner.keep_caches(checkout)
             runs = checks.observe(bench.config.verify, checkout, runner)
     for run in runs:
         if not run.is_evidence:

@@ -43,6 +43,9 @@ class Runner(Protocol):
     def set_up(self, checkout: Path) -> None:
         """The workspace's setup commands. Raises CannotJudge."""
 
+    def keep_caches(self, checkout: Path) -> None:
+        """Let all sessions have the packages that setup downloaded. For a tree that the branch has."""
+
     def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
         """The command of a check."""
 

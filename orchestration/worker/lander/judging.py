@@ -129,6 +129,8 @@ def _run(
             runs = [run for run in runs if run.name not in newly]
             result = comparison.compare(runs, base, question)
         own = _of_entries(lease, landings, checkout, apart, last.tree)
+        if result.passed and not own:
+            runner.keep_caches(checkout, may_land=last.tree)
     passed, findings = result.passed and not own, (*result.findings, *own)
     if not all(run.is_evidence for run in runs):
         return Judged(passed, findings, reused=False)  # a timed-out check leaves no verdict

@@ -45,10 +45,14 @@ class LanderRunner:
 
     def set_up(self, checkout: Path) -> None:
         sandbox.remove_scratch(self.directory.private / checkout.name)  # an earlier landing's
-        for n, command in enumerate(self.lease.bench.config.setup, start=1):
-            ended = self._run(checkout, command, SETUP_TIMEOUT_S, f"setup {n}", lambda _line, _stream: None)
-            if ended.exit_code != 0:
-                raise CannotJudge(f"setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}")
+        with self.lease.sandboxes.setting_up(self.directory.private / checkout.name):
+            for n, command in enumerate(self.lease.bench.config.setup, start=1):
+                ended = self._run(checkout, command, SETUP_TIMEOUT_S, f"setup {n}", lambda _line, _stream: None, is_setup=True)
+                if ended.exit_code != 0:
+                    raise CannotJudge(f"setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}")
+
+    def keep_caches(self, checkout: Path, *, may_land: str = "") -> None:
+        self.lease.sandboxes.keep_caches(self.directory.private / checkout.name, may_land=may_land)
 
     def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
         def on_raw_line(line: str, stream: str) -> None:
@@ -62,13 +66,15 @@ class LanderRunner:
     def keep(self) -> None:
         self.lease.keep()
 
-    def _run(self, checkout: Path, command: Command, timeout_s: float, name: str, on_line: OnLine) -> Ended:
+    def _run(
+        self, checkout: Path, command: Command, timeout_s: float, name: str, on_line: OnLine, *, is_setup: bool = False
+    ) -> Ended:
         self.lease.enter(f"{self.what}: {name}", tree=self.tree)
         self.directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         record = self.directory.record_for("check")
         env, scratch = self._environment(), self.directory.private / checkout.name
         argv = supervise.argv_of(command)
-        started = self.lease.sandboxes.start(checkout, env, scratch=scratch, files=self.directory.files)
+        started = self.lease.sandboxes.start(checkout, env, scratch=scratch, files=self.directory.files, is_setup=is_setup)
         spec = agent_process.Spec(
             argv=argv,
             cwd=str(checkout),

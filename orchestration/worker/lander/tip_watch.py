@@ -7,11 +7,12 @@ rewritten branch waits for a person.
 import structlog
 
 from orchestration.facts import events
-from orchestration.git import branches, history
+from orchestration.git import branches, changes, history
 from orchestration.git import command as git
 from orchestration.landing import branch, queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Landing, Session, TreeVerdict
+from orchestration.sessions.stages import caches
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import judging, refs
 from orchestration.worker.lander.lease import Lease
@@ -53,6 +54,8 @@ def _known_tip(lease: Lease, tip: str) -> bool:
     row = lease.row
     if not _baseline(lease, tip, TreeVerdict.Kind.TIP, anew=row.recheck):
         return False
+    if lease.bench.config.caches:
+        caches.adopt(lease.workspace_id, changes.tree_of(lease.bench.repo, tip), lease.bench.config.caches)
     if row.state != State.GOOD or row.recheck:  # the row from before: a person's later request stays due
         _good(lease)
     return True

@@ -57,9 +57,10 @@ class SessionBench(Workbench):
             return self.private_home
         return self.directory.private / (f"{working_copy.name}-{role}" if role else working_copy.name)
 
-    def start(self, working_copy: Path, env: Mapping[str, str]) -> Started:
+    def start(self, working_copy: Path, env: Mapping[str, str], *, is_setup: bool = False) -> Started:
         """The environment, sandbox and limits of a command in this working copy."""
-        return self.sandboxes.start(working_copy, env, scratch=self.scratch(working_copy), files=self.directory.files)
+        scratch = self.scratch(working_copy)
+        return self.sandboxes.start(working_copy, env, scratch=scratch, files=self.directory.files, is_setup=is_setup)
 
 
 class SessionContext(Protocol):

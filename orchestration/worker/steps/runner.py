@@ -52,11 +52,16 @@ class SessionRunner:
 
     def _failed_setup(self, folder: Path) -> tuple[str, int | None] | None:
         """The first failed setup command, with its exit code."""
-        for n, command in enumerate(self.context.bench.config.setup, start=1):
-            ended = self._run(folder, command, SETUP_TIMEOUT_S, f"setup-{n}", phase="setup")
-            if ended.exit_code != 0:
-                return f"command {n} failed: {ended.error or f'exit {ended.exit_code}'}", ended.exit_code
+        bench = self.context.bench
+        with bench.sandboxes.setting_up(bench.scratch(folder)):
+            for n, command in enumerate(bench.config.setup, start=1):
+                ended = self._run(folder, command, SETUP_TIMEOUT_S, f"setup-{n}", phase="setup")
+                if ended.exit_code != 0:
+                    return f"command {n} failed: {ended.error or f'exit {ended.exit_code}'}", ended.exit_code
         return None
+
+    def keep_caches(self, checkout: Path) -> None:
+        self.context.bench.sandboxes.keep_caches(self.context.bench.scratch(checkout))
 
     def run(self, checkout: Path, check: Check, on_line: OnLine) -> Ended:
         return self._run(checkout, check.run, check.timeout_s, check.name, on_line=on_line)
@@ -85,7 +90,7 @@ class SessionRunner:
         if not self.with_entry:
             env = {name: value for name, value in env.items() if name not in OF_ENTRY}
         label = f"{self.label}-{name}" if self.label else name
-        started = bench.start(checkout, env)
+        started = bench.start(checkout, env, is_setup=phase == "setup")
         supervised = SupervisedProcess(
             supervise.argv_of(command),
             str(checkout),
