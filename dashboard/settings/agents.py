@@ -81,6 +81,7 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
     states = agent_states.of_executor(executor)
     state = queries.agent_state_of(executor, states)
     asked = queries.asked_for_agents(page_request.workspace.pk) if config.agents else {}
+    offer = queries.private_network_offer(config)
     return {
         "agents": states,
         "state": state,
@@ -107,8 +108,8 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
             for program in state["programs"]
             for host in [program["host"]]
         ],
-        "sandbox": queries.sandbox_in_force(config),
-        "private_network_offer": queries.private_network_offer(config),
+        "sandbox": queries.sandbox_in_force(config, offer),
+        "private_network_offer": offer,
         "config_version": difference.version(executor.config),
         "may_admin": page_request.may(Need.ADMIN),
         "config": json.dumps(configuration.without_values(configuration.as_json(config)), indent=2, ensure_ascii=False),

@@ -112,12 +112,12 @@ OF_HOST = ("sandbox", "memory")
 """What a worker reports of its host beside the agents that are installed there."""
 
 
-def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
+def sandbox_in_force(config: configuration.Config, offer: str | None = None) -> tuple[bool, str]:
     """True if all processes of a workspace with this config are confined, and what they can reach, in sentences, with what would be better. Two
-    queries."""
+    queries, one with its `private_network_offer`."""
     in_config = sandbox.of_workspace(config, has_gateway=bool(settings.GATEWAY_URL))
     confined, sentence = sandbox.in_force(in_config, online.sandboxes())
-    sentence = f"{sentence} {private_network_offer(config)}".rstrip()
+    sentence = f"{sentence} {private_network_offer(config) if offer is None else offer}".rstrip()
     warning = network.warning_of_unguarded(connection.settings_dict, settings.REDIS_URL, os.environ)
     return confined, f"{sentence} {warning}".rstrip() if in_config.network in ("open", "auto") else sentence
 
