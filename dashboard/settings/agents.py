@@ -101,12 +101,11 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
         ],
         "programs": [
             (
-                host,
+                program["host"],
                 [(agent_kinds.title(kind), version) for kind, version in sorted(program["versions"].items())],
                 program["sandbox"] or "not known yet",
             )
             for program in state["programs"]
-            for host in [program["host"]]
         ],
         "sandbox": queries.sandbox_in_force(config, offer),
         "private_network_offer": offer,
