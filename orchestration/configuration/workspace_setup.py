@@ -39,8 +39,6 @@ from workspaces.schemas import property_path
 from workspaces.values import ids
 
 CLONE_TIMEOUT_S = 600
-NEW_WORKSPACE_CONFIG: dict[str, Any] = {"sandbox": {"network": "auto"}}
-"""The initial config. A default of the schema would change existing workspaces."""
 PROPOSERS = {"planner", "expander", "orchestrator"}
 REQUEST_KEYS = {"prices", "prompts", "round_ceiling_usd", "gateway", "route", "routes"}
 """Keys with an effect on requests or their cost, besides those of agents."""
@@ -63,7 +61,7 @@ def create(
     Raises Invalid with the invalid field, and IntegrityError for a taken `workspace_id`. Then only a clone's folder is left behind.
     """
     workspace = Workspace(id=workspace_id or ids.workspace(), name=name, created_by=by.name)
-    checked = validated(NEW_WORKSPACE_CONFIG, config or {})
+    checked = validated(initial_config(), config or {})
     credentials.refuse_unknown(workspace.pk, checked)
     path, origin = (clone_path, repo) if clone_path else _repository(repo)
     try:
@@ -84,6 +82,11 @@ def create(
     wake_ups.request_check()  # a lander runs the checks on the base
     workspace.refresh_from_db()
     return workspace
+
+
+def initial_config() -> dict[str, Any]:
+    """The config of a new workspace. A default of the schema would change existing workspaces."""
+    return {"sandbox": {"network": "private" if has_private_networks() else "auto"}}
 
 
 def has_private_networks() -> bool:

@@ -95,9 +95,8 @@ def _after(facts: Facts) -> Next:
 def _after_crash(facts: Facts) -> Next:
     agent_failures = facts.crashes - facts.losses
     if agent_failures >= MAX_CRASHES:
-        return Next(
-            "failed", Reason.AGENT_UNAVAILABLE, f"The agent failed {agent_failures} times in a row. Last: {facts.message}"
-        )
+        subject = "Its verification could not run" if facts.verify_next else "The agent failed"
+        return Next("failed", Reason.AGENT_UNAVAILABLE, f"{subject} {agent_failures} times in a row. Last: {facts.message}")
     if facts.crashes >= MAX_FAILURES:
         message = f"Its sessions ended without a result {facts.crashes} times in a row. Last: {facts.message}"
         return Next("failed", Reason.AGENT_UNAVAILABLE, message)

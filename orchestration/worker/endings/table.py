@@ -138,7 +138,7 @@ TABLE: dict[tuple[What, Fault], Row] = {
     ("failed", "shared_repository"): Row("interrupted", verify="if_done"),
     ("failed", "disk"): Row("interrupted", f"{DISK_FULL} {{0}}", finding=f"{DISK_FULL} {{0}}", verify="if_done"),
     ("timed_out", "agent"): Row("timed_out", finding="{0}"),
-    ("not_judged", "base"): Row("interrupted", finding="{0}", verify="always"),
+    ("not_judged", "base"): Row("crashed", finding="{0}", verify="always"),
     ("not_judged", "agent"): Row("crashed", finding="{0}", verify="always"),
     ("not_judged", "provider"): Row("unavailable", finding="{0}", verify="always"),
     ("not_judged", "setup"): Row("unavailable", finding="{0}", verify="always"),

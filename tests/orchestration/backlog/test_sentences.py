@@ -20,6 +20,7 @@ from tests.orchestration.backlog.rules.test_transitions import FACTS
         ({"outcome": "stopped", "stopped_for_good": True, "stopped_by": "bea"}, "Its session was stopped by bea: resume the entry to continue"),
         ({"hold_after_by": "ana", "stopped_by": "bea"}, "On hold after its round, as ana asked: resume it to continue"),
         ({"outcome": "crashed", "crashes": 4, "losses": 1}, "The agent failed 3 times in a row. Last: no"),
+        ({"outcome": "crashed", "crashes": 3, "verify_next": True}, "Its verification could not run 3 times in a row. Last: no"),
         ({"outcome": "lost", "crashes": 5, "losses": 4}, "Its sessions ended without a result 5 times in a row. Last: no"),
         ({"outcome": "no_change", "unchanged_in_a_row": 2}, UNCHANGED),
         ({"budget_rounds": 1}, "Its one round is used up: raise its rounds to continue"),

@@ -112,6 +112,9 @@ def test_a_value_that_does_not_fit_is_named_and_nothing_changes(shop: Workspace,
     assert refused.value.names == (name,) and executor(shop).config == before
 
 
+WORKING = {"sandbox": "bubblewrap 0.12; private networks work"}
+
+
 @pytest.mark.parametrize(
     ("config", "network"),
     [
@@ -121,16 +124,17 @@ def test_a_value_that_does_not_fit_is_named_and_nothing_changes(shop: Workspace,
         ({"sandbox": None}, "open"),
     ],
 )
+@pytest.mark.parametrize("has_worker", [False, True])
 def test_agents_of_a_new_workspace_are_behind_the_proxy_unless_its_maker_chose_another_network(
-    config: dict[str, Any], network: str, settings: Any, tmp_path: Path
+    config: dict[str, Any], network: str, has_worker: bool, settings: Any, tmp_path: Path
 ) -> None:
     settings.REPO_ROOTS = [tmp_path]
     repo = a_repository(tmp_path / "one")
+    if has_worker:  # a host that ran a private network
+        a_worker(agents=WORKING)
+        network = network.replace("auto", "private")
     new = workspace_setup.create("New", str(repo), total_budget=1, max_project_spend=1, config=config, by=ANA)
     assert configuration.load(executor(new).config).sandbox.network == network
-
-
-WORKING = {"sandbox": "bubblewrap 0.12; private networks work"}
 
 
 @pytest.mark.parametrize(
