@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -113,6 +114,15 @@ def test_a_hostile_process_gets_through_no_wall(shop: Make, tmp_path: Path) -> N
         with pytest.raises(BlockingIOError):
             pytest.fail(udp.recv(100).decode())
     assert (session.outcome, work.merged("ok")) == ("passed", ""), session.outcome_message
+
+
+def test_a_host_without_a_default_route_has_stages() -> None:
+    card = "ip link set lo up && ip link add card type veth peer name other && ip addr add 10.9.9.9/24 dev card && ip link set card up && ip link set other up"
+    code = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings'; import django; django.setup()\n"
+    code += "from orchestration.processes import stage_probe; print(stage_probe.probe())"
+    command = ["unshare", "-n" if os.geteuid() == 0 else "-rn", "sh", "-c", f'{card} && exec "$0" -c "$1"', sys.executable, code]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert "StageProbe(problem='')" in result.stdout, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("victim", ["pasta", "network_holder", "fork_server"])

@@ -17,6 +17,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PR_SET_PDEATHSIG = 1
@@ -52,6 +53,7 @@ def main() -> None:
 
 def hold(control: socket.socket, parent: socket.socket, ports: list[int], settings: dict[str, list[str]]) -> None:
     """Make the namespaces, and send the worker the listening sockets with this process's pid."""
+    has_routes = has_default_route if has_default_route() else has_any_route
     try:
         unshare()
         # After the namespaces: new credentials clear it. Without it, kill -9 of the parent would leave the holder.
@@ -72,7 +74,7 @@ def hold(control: socket.socket, parent: socket.socket, ports: list[int], settin
     control.close()
     while parent.recv(1):  # pasta was started
         try:
-            wait_for_routes()
+            wait_for_routes(has_routes)
             parent.send(b".")
         except OSError as problem:
             parent.send(str(problem).encode()[:MAX_COMMAND_BYTES])
@@ -99,25 +101,34 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def wait_for_routes() -> None:
-    """Until pasta has set a default route. Raises OSError."""
+def wait_for_routes(are_there: Callable[[], bool]) -> None:
+    """Until pasta has set its routes. Raises OSError."""
     until = time.monotonic() + READY_S
     while time.monotonic() < until:
-        if has_default_route("/proc/self/net/route", 1, "00000000") or has_default_route(
-            "/proc/self/net/ipv6_route", 0, "0" * 32
-        ):
+        if are_there():
             return
         time.sleep(POLL_S)
-    raise OSError("pasta set no default route")
+    raise OSError("pasta set no routes")
 
 
-def has_default_route(path: str, column: int, destination: str) -> bool:
+def has_default_route() -> bool:
+    return "00000000" in destinations("route", 1) or "0" * 32 in destinations("ipv6_route", 0)
+
+
+def has_any_route() -> bool:
+    """All that pasta sets where the host itself has no default route."""
+    by_kernel = ("fe80", "ff00")  # of each interface that is up
+    return bool(destinations("route", 1)) or any(not to.startswith(by_kernel) for to in destinations("ipv6_route", 0))
+
+
+def destinations(table: str, column: int) -> set[str]:
+    """Of the routes by interfaces other than the loopback, in hexadecimal."""
     try:
-        with open(path) as file:
+        with open(f"/proc/self/net/{table}") as file:
             rows = [line.split() for line in file]
     except OSError:  # a kernel without IPv6
-        return False
-    return any(row[column] == destination and row[-1] != "lo" for row in rows if len(row) > column)
+        return set()
+    return {row[column] for row in rows if len(row) > column and not {"lo", "Iface"} & {row[0], row[-1]}}
 
 
 def refuse(networks: list[str]) -> None:
