@@ -211,6 +211,7 @@ REDIS_URL = addresses.broker() or sockets.valkey_url(DATA_DIR)
 
 REPO_ROOTS = env.repo_roots()
 SESSION_SLOTS = env.value("MUSTER_SESSION_SLOTS")
+JUDGES = env.value("MUSTER_JUDGES")
 LABELS = env.value("MUSTER_LABELS")
 LEASE_S = env.value("MUSTER_LEASE_S")
 LEASE_GRACE_S = env.value("MUSTER_LEASE_GRACE_S")

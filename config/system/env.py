@@ -277,6 +277,12 @@ VARIABLES = {
             "Worker sessions that one session-worker process supervises at once.",
         ),
         Variable(
+            "MUSTER_JUDGES",
+            _number(int, "a whole number", 0, 1000),
+            "0",
+            "Judgements that run setup and checks at once on this host, in all its processes; others wait for their turn. 0: no limit.",
+        ),
+        Variable(
             "MUSTER_LABELS",
             _list_of("labels of letters, digits, `.`, `_` and `-`", _label),
             "",

@@ -24,6 +24,7 @@ from orchestration.sessions.sandbox.faults import building
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.sessions.sandbox.stage import RESOLV_CONF, Stage
 from orchestration.sessions.sandbox.visible_paths import WORK
+from orchestration.sessions.stages import slots
 from workspaces.models import Workspace
 
 SERVICE_AT = "/run/muster/service"
@@ -57,6 +58,8 @@ class Sandboxes:
     refusals: network.Refusals = field(default_factory=network.Refusals, compare=False)
     stages: dict[Path, Stage] = field(default_factory=dict, compare=False)
     """By the working copy in which their processes start."""
+    variables: dict[Path, dict[str, str]] = field(default_factory=dict, compare=False)
+    """Of the stages' slots, likewise."""
 
     def cwd(self, working_copy: Path) -> Path:
         """The working copy as its processes see it: on every host the same, since the conversation of a CLI is bound to it."""
@@ -81,7 +84,8 @@ class Sandboxes:
         """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
         `endpoint`: where it reports its usage. `questions`: where it leaves questions for people. `agent`: that it is, if any;
         `behind_gateway`: with the gateway's address in its settings. `service`: the folder of a service's data. Raises HostFault."""
-        env = {**env, **self._of_service(service)}
+        # What the config names itself, such as a name for compose, wins over the slot's.
+        env = {**self.variables.get(working_copy, {}), **env, **self._of_service(service)}
         if not self.decision.confined:
             return Started(env, limits=self.config.limits.of_tree)
         own = _own_mounts(files, logins, questions, home, service)
@@ -127,15 +131,18 @@ class Sandboxes:
 
     @contextmanager
     def staged(self, working_copy: Path, holder: Spec) -> Iterator[Stage]:
-        """Give the processes of this working copy a stage. `holder`: of the process that holds its network, without its command. Raises
+        """Give the processes of this working copy a stage with a slot. `holder`: of the process that holds its network, without its command. Raises
         HostFault."""
         is_private = self.decision.confined and self.decision.network == "private"
-        with stage.opened(holder, self.config.sandbox) if is_private else nullcontext(Stage()) as opened:
-            self.stages[working_copy] = opened
+        with (
+            slots.held(self.workspace.pk, taken=stage.own_ports()) as variables,
+            stage.opened(holder, self.config.sandbox) if is_private else nullcontext(Stage()) as opened,
+        ):
+            self.stages[working_copy], self.variables[working_copy] = opened, variables
             try:
                 yield opened
             finally:
-                del self.stages[working_copy]
+                del self.stages[working_copy], self.variables[working_copy]
 
     def check_stage(self, working_copy: Path) -> None:
         """Raises HostFault where the stage of a process that has just ended is gone: its end says nothing of the work."""

@@ -2,4 +2,5 @@
 
 services     its long-running programs
 prepared     the first data of these, made once
+slots        its number on this host, with ten ports
 """

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from orchestration.git.clones import working_copies
 from orchestration.models import Integration, TreeVerdict
 from orchestration.verdicts import store
-from orchestration.worker.judging import checks
+from orchestration.worker.judging import checks, turns
 from orchestration.worker.judging.checks import CannotJudge, Runner
 from orchestration.worker.preparing.workbench import Workbench
 
@@ -30,17 +30,28 @@ def wait_for(workspace_id: str, tree: str, hash_: str, *, check: Callable[[], No
 
 
 def judge_base(
-    bench: Workbench, commit: str, tree: str, runner: Runner, *, name: str, kind: store.Kind = store.Kind.BASELINE
+    bench: Workbench,
+    commit: str,
+    tree: str,
+    runner: Runner,
+    *,
+    name: str,
+    kind: store.Kind = store.Kind.BASELINE,
+    anew: bool = False,
 ) -> TreeVerdict:
-    """Run the checks on a commit in a clean working copy, and keep the verdict on its tree. Raises CannotJudge; then nothing is kept."""
-    with (
-        working_copies.checkout(bench.store, bench.copies, name, commit) as checkout,
-        runner.staged(checkout, commit, is_trusted=True),
-    ):
-        runner.set_up(checkout)
-        runs = checks.observe(bench.config.verify, checkout, runner)
-        if failed := runner.failed_services(checkout):
-            raise CannotJudge(failed[0])
+    """Run the checks on a commit in a clean working copy, and keep the verdict on its tree. Raises CannotJudge; then nothing is kept. `anew`: also
+    where another one has judged the tree while this one waited for its turn."""
+    with turns.turn(runner):
+        if not anew and (verdict := store.newest(bench.workspace_id, tree, bench.checks_hash)) is not None:
+            return verdict
+        with (
+            working_copies.checkout(bench.store, bench.copies, name, commit) as checkout,
+            runner.staged(checkout, commit, is_trusted=True),
+        ):
+            runner.set_up(checkout)
+            runs = checks.observe(bench.config.verify, checkout, runner)
+            if failed := runner.failed_services(checkout):
+                raise CannotJudge(failed[0])
     for run in runs:
         if not run.is_evidence:
             raise CannotJudge(f"{run.name} {'; '.join(run.findings) or run.cause}")

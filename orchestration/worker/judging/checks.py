@@ -56,6 +56,9 @@ class Runner(Protocol):
     @property
     def has_services(self) -> bool: ...
 
+    def note_wait(self, sentence: str) -> None:
+        """Show why nothing runs for a while."""
+
     def keep(self) -> None:
         """Called often while a check waits for its turn: renews what the caller holds, and raises where it is to stop."""
 

@@ -16,7 +16,7 @@ from orchestration.models import Landing, TreeVerdict
 from orchestration.verdicts import comparison, gains, scopes, store
 from orchestration.verdicts.comparison import Question, Result
 from orchestration.verdicts.evidence import CheckRun
-from orchestration.worker.judging import baseline, checks
+from orchestration.worker.judging import baseline, checks, turns
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.runner import LanderRunner
@@ -59,7 +59,7 @@ def of_commit(lease: Lease, commit: str, kind: TreeVerdict.Kind = TreeVerdict.Ki
     tree = changes.tree_of(lease.bench.repo, commit)
     runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=tree)
     name = f"{checkout_name(lease)}-tip"  # beside a merge's working copy
-    return baseline.judge_base(lease.bench, commit, tree, runner, name=name, kind=kind)
+    return baseline.judge_base(lease.bench, commit, tree, runner, name=name, kind=kind, anew=anew)
 
 
 def of_foreign(lease: Lease, tip: str, here: str) -> Result:
@@ -114,7 +114,7 @@ def _run(
     began = time.monotonic()
     runner = LanderRunner(lease, what=what, tree=last.tree)
     clean = working_copies.checkout(lease.bench.store, lease.bench.copies, checkout_name(lease), last.commit)
-    with clean as checkout, runner.staged(checkout, last.commit, is_trusted=False):
+    with turns.turn(runner), clean as checkout, runner.staged(checkout, last.commit, is_trusted=False):
         try:
             runner.set_up(checkout)
             runs, result = checks.judge(common, checkout, runner, base, question)

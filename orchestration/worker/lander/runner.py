@@ -90,6 +90,9 @@ class LanderRunner:
         stage = self.lease.sandboxes.stages.get(folder)
         return stage.services.failed() if stage is not None and stage.services is not None else []
 
+    def note_wait(self, sentence: str) -> None:
+        self.lease.enter(sentence, tree=self.tree)
+
     def keep(self) -> None:
         self.lease.keep()
 

@@ -15,7 +15,7 @@ from orchestration.proposals.base_tests import BaseTests
 from orchestration.proposals.kinds.schema import ProposedEntry
 from orchestration.verdicts import store
 from orchestration.verdicts.evidence import CheckRun
-from orchestration.worker.judging import checks
+from orchestration.worker.judging import checks, turns
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.runs.place import Place
 from orchestration.worker.steps import given_tests, protected_files
@@ -83,6 +83,7 @@ def _run(place: Place, files: dict[str, str]) -> list[CheckRun]:
     name = f"{place.session.pk}-base"  # the reaper removes it
     runner = SessionRunner(place, label="tests", with_entry=False)
     with (
+        turns.turn(runner),
         working_copies.checkout(place.bench.store, place.bench.copies, name, place.commit) as folder,
         runner.staged(folder, place.commit),
     ):

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from orchestration.configuration import Check, Command, gateway_use
 from orchestration.processes.agent_process import Ended, Process, Spec
-from orchestration.sessions import supervise
+from orchestration.sessions import connections, supervise
 from orchestration.sessions.folders import session_dir
 from orchestration.sessions.stages import prepared
 from orchestration.sessions.stages.services import Data, Launch, ServiceFailed, Services
@@ -93,7 +93,12 @@ class SessionRunner:
     def has_services(self) -> bool:
         return bool(self.context.bench.config.services)
 
+    def note_wait(self, sentence: str) -> None:
+        self.context.writer.add("muster", sentence)
+        supervise.try_database(lambda: supervise.flush(self.context.session, self.context.writer))
+
     def keep(self) -> None:
+        connections.give_back()
         self.context.check_stop_requests()
 
     def _run(

@@ -11,7 +11,7 @@ from orchestration.verdicts.bases import Base
 from orchestration.verdicts.comparison import Question, Result, compare
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.endings import Facts, SessionOver
-from orchestration.worker.judging import baseline, checks
+from orchestration.worker.judging import baseline, checks, turns
 from orchestration.worker.steps import agent_verdicts, given_tests, protected_files, reviewing
 from orchestration.worker.steps.context import RoundContext
 from orchestration.worker.steps.runner import SessionRunner
@@ -34,7 +34,9 @@ def verify(context: RoundContext, findings: list[str]) -> Verdict:
         ]
         verdict = checks.NO_CHECKS
         if context.bench.config.verify:
-            verdict = _judge(context, checkout, is_whole=is_whole and not findings)
+            before = _base(context)  # before the turn: it may wait for a lander, which needs one
+            with turns.turn(SessionRunner(context)):
+                verdict = _judge(context, checkout, before, is_whole=is_whole and not findings)
         if context.bench.config.verifier is not None and verdict.passed and not findings:
             context.check_stop_requests()
             judgement = reviewing.judge(context, checkout)
@@ -52,10 +54,10 @@ def question_for(entry: Entry, policy: str, *, needs_gain: bool = True) -> Quest
     return Question(policy=policy, targets=targets, text=text, needs_gain=needs_gain)  # type: ignore[arg-type]
 
 
-def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
+def _judge(context: RoundContext, checkout: Path, before: Base, *, is_whole: bool) -> Verdict:
     """Compare with the base. The verdict of a whole tree, with nothing restored, counts for later landings of it."""
     config, question = context.bench.config, context.question
-    before, runner = _base(context), SessionRunner(context)
+    runner = SessionRunner(context)
     try:
         runner.start_services(checkout)
         runner.set_up_or_end(checkout)
@@ -92,7 +94,7 @@ def _base(context: RoundContext, *, ignore_known: bool = False) -> Base:
     )
     runner = SessionRunner(context, label="base", with_entry=False)
     try:
-        verdict = known or baseline.judge_base(bench, commit, tree, runner, name=f"{context.session.pk}-base")
+        verdict = known or baseline.judge_base(bench, commit, tree, runner, name=f"{context.session.pk}-base", anew=ignore_known)
     except baseline.CannotJudge as problem:
         message = f"The checks cannot run on the base {commit[:12]}: {problem}"
         raise SessionOver(Facts("not_judged", "base", (message,))) from None

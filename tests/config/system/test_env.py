@@ -32,6 +32,7 @@ BAD = {
     "MUSTER_DEMO": ["", "yes", "2"],
     "MUSTER_DEBUG": ["", "yes", "2"],
     "MUSTER_SESSION_SLOTS": ["", "0", "-1", "8.5", "many", "100000"],
+    "MUSTER_JUDGES": ["", "-1", "1.5", "all"],
     "MUSTER_LABELS": ["two words", "-x", "/", "a" * 64],
     "MUSTER_LEASE_S": ["", "abc", "0", "-5", "nan", "inf", "1e9"],
     "MUSTER_LEASE_GRACE_S": ["abc", "-1", "inf"],
