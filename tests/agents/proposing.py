@@ -95,7 +95,7 @@ class Step:
         return self.name
 
 
-START, KEEP = "orchestration.processes.agent_process start", "orchestration.proposals.making keep_answer"
+START, KEEP = "orchestration.sessions.supervise run", "orchestration.proposals.making keep_answer"
 EVERY_STEP = [
     Step("killed before its first request", lambda good: [[LOOK, good]], "lost", 0, plan=f"{START} 1"),
     Step("killed in the middle of a request", lambda good: [[LOOK, {**good, "hang": "before"}]], "lost", 1, arrived=2),

@@ -39,6 +39,7 @@ MODULES = {
     "orchestration.worker.preparing.candidate_places",
     "orchestration.worker.steps.verifying",
     "orchestration.processes.agent_process",
+    "orchestration.sessions.supervise",
     "orchestration.proposals.making",
     "orchestration.landing.branch",
     "orchestration.landing.candidates",
