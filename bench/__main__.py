@@ -24,6 +24,7 @@ NAMES = {
 }
 APART = (
     "doomed",
+    "copies",
     "gateway",
     "ladder",
     "refusals",

@@ -20,7 +20,8 @@ def test_the_ledger_is_compared_with_what_the_provider_counted(
         " 'tools': [{'name': 'Write', 'input_schema': {}}]}).encode(), {'content-type': 'application/json'});"
         "print(json.dumps({'type': 'usage', 'id': json.load(u.urlopen(r))['id'], 'cost_usd': 0.0075})); open('ok', 'w')"
     )
-    sandbox = {"allow": [f"localhost:{provider.address.rpartition(':')[2]}"]}  # it sends its own requests, from a loopback of its own
+    # Its own requests leave from a loopback of its own.
+    sandbox = {"allow": [f"localhost:{provider.address.rpartition(':')[2]}"]}
     work = bench({"command": [sys.executable, "-c", ask]}, verify=[{"name": "ok", "run": "test -f ok"}], sandbox=sandbox)
     id_ = work.add("write ok")
     work.becomes(id_, "done")

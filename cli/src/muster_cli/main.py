@@ -28,6 +28,7 @@ GROUPS = {
     "backlog.editing": ("edit", "remove"),
     "runs": ("plan", "runs"),
     "triggers": ("triggers",),
+    "configuring.files": ("files",),
     "logs": ("logs",),
     "review": ("diff", "approve", "send-back"),
     "dialogue": ("ask", "answer"),

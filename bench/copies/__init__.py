@@ -1,0 +1,1 @@
+"""A web application whose every session and judgement needs the whole of it."""
