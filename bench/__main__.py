@@ -24,7 +24,6 @@ NAMES = {
 }
 APART = (
     "doomed",
-    "copies",
     "gateway",
     "ladder",
     "refusals",

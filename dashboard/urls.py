@@ -52,7 +52,7 @@ from dashboard.sessions import detail as session_page
 from dashboard.sessions import log_page as session_log
 from dashboard.sessions import message as session_message
 from dashboard.sessions import views as session_list
-from dashboard.settings import agents, credentials, files, groups, members, new_workspace, notices
+from dashboard.settings import agents, credentials, groups, members, new_workspace, notices
 from dashboard.settings import config as config_settings
 from dashboard.settings import general as general_settings
 from dashboard.shared import moved
@@ -261,8 +261,6 @@ urlpatterns = [
     path("w/<str:workspace_id>/settings/agents/credentials/remove/", credentials.remove, name="credential-remove"),
     path("w/<str:workspace_id>/settings/agents/secrets/", agents.put_secret, name="secrets"),
     path("w/<str:workspace_id>/settings/agents/secrets/<str:name>/remove/", agents.remove_secret, name="secret-remove"),
-    path("w/<str:workspace_id>/settings/agents/files/", files.put, name="files"),
-    path("w/<str:workspace_id>/settings/agents/files/remove/", files.remove, name="file-remove"),
     path("w/<str:workspace_id>/settings/notices/", notices.page, name="notices"),
     path("w/<str:workspace_id>/settings/notices/new/", notices.add, name="channel-new"),
     re_path(

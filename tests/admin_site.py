@@ -52,7 +52,7 @@ from orchestration.models import Proposal as Suggested
 from orchestration.proposals.kinds.schema import AnsweredEntry
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
 from workspaces import activity, people
-from workspaces.models import Delivery, Digest, IgnoredFile, Passkey, RecoveryCode, Role, SecondFactor, Workspace
+from workspaces.models import Delivery, Digest, Passkey, RecoveryCode, Role, SecondFactor, Workspace
 from workspaces.people import devices, members, queue_marks, saved_views, throttle, tokens
 
 BOSS = "boss"
@@ -187,7 +187,6 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
     Credential.objects.create(workspace=workspace, name=text[:200], changed_by=text)
     ProviderBreaker.objects.create(workspace=workspace, credential=text[:200], code="auth", message=text)
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
-    IgnoredFile.objects.create(workspace=workspace, path=text, sealed=b"sealed", size=6, masked=0, changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)
     if count > 1:
         Dependency.objects.bulk_create(Dependency(entry=row, depends_on=created[0]) for row in created[1:])

@@ -10,7 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,10 @@ ONE, TWO = {"one": 4}, {"one": 2, "two": 2}
 
 def main(arguments: list[str]) -> int:
     chosen = _chosen(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django  # only now: it reads the settings
+
+    django.setup()
     clis.folder("claude")
     taken: dict[str, list[float]] = {"one host of 4": [], "two hosts of 2": []}
     for _ in range(chosen.times):
@@ -54,14 +58,7 @@ def _chosen(arguments: list[str]) -> argparse.Namespace:
 
 def _run(chosen: argparse.Namespace, slots: dict[str, int]) -> float:
     """Seconds from the first entry until all have landed."""
-
-    def begun(machine: Machine, folder: Path) -> None:
-        _provider(chosen, machine, folder)
-
-    with (
-        tempfile.TemporaryDirectory(prefix="hosts-") as name,
-        machines(Path(name), slots, begun, PATH=clis.path()) as (server, repositories),
-    ):
+    with tempfile.TemporaryDirectory(prefix="hosts-") as name, _machines(chosen, Path(name), slots) as (server, repositories):
         folder = repositories / "work"
         folder.mkdir()
         env = {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{PROVIDER_PORT}", "ANTHROPIC_API_KEY": "stub-key"}
@@ -78,39 +75,32 @@ def _run(chosen: argparse.Namespace, slots: dict[str, int]) -> float:
 
 
 @contextmanager
-def machines(
-    top: Path, slots: dict[str, int], begun: Callable[[Machine, Path], None], **more: str
-) -> Iterator[tuple[Server, Path]]:
-    """A server and a session host for each name of `slots`, and the folder for repositories. `begun`: of each session host, before its worker starts."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    import django  # only now: it reads the settings
-
-    django.setup()
+def _machines(chosen: argparse.Namespace, top: Path, slots: dict[str, int]) -> Iterator[tuple[Server, Path]]:
     folders = {name: top / name for name in ("server", *slots)}
     for folder in folders.values():
         folder.mkdir()
     (folders["server"] / "repos").mkdir()
     hidden = {name: [path for other, path in folders.items() if other != name] for name in folders}
     centre = Machine("server", folders["server"], 1, hidden=hidden["server"])
-    started = [centre]
+    machines = [centre]
     try:
         network = Network(centre)
         settings = {
             **SETTINGS,
             "MUSTER_LEASE_S": "30",
             "MUSTER_REPO_ROOTS": str(folders["server"] / "repos"),
-            **more,
+            "PATH": clis.path(),
         }
         server = Server(centre, **settings)
         for number, (name, count) in enumerate(slots.items(), start=2):
             machine = Machine(name, folders[name], number, hidden=hidden[name])
-            started.append(machine)
+            machines.append(machine)
             network.join(machine)
-            begun(machine, folders[name])
+            _provider(chosen, machine, folders[name])
             SessionHost(machine, server, network, MUSTER_SESSION_SLOTS=str(count)).start()
         yield server, folders["server"] / "repos"
     finally:
-        for machine in reversed(started):
+        for machine in reversed(machines):
             machine.end()
 
 

@@ -34,7 +34,7 @@ SETTINGS = (
     ("settings", "General settings", "rename delete workspace"),
     ("settings-config", "Config", "settings"),
     ("members", "People", "members roles invite settings"),
-    ("agent", "Agents, credentials, secrets, files", "keys providers windows subscription settings env dotenv ignored"),
+    ("agent", "Agents, credentials, secrets", "keys providers windows subscription settings"),
     ("notices", "Notices", "notifications channels webhook e-mail slack discord teams digest settings"),
 )
 SITE = (

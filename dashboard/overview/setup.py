@@ -9,7 +9,6 @@ from orchestration.configuration import difference
 from orchestration.edge import queries
 from orchestration.landing import reads
 from orchestration.models import AgentCheck, Integration, TreeVerdict
-from orchestration.repositories import ignored_files
 from orchestration.sessions import sandbox
 
 
@@ -37,7 +36,6 @@ def region(page_request: PageRequest, *, has_landed: bool, unreachable: dict[str
         "sandbox_in_force": queries.sandbox_in_force(config)[1] if config.sandbox.network == "private" else "",
         "private_network_offer": queries.private_network_offer(config),
         "config_version": difference.version(page_request.executor.config),
-        "file_problems": list(ignored_files.sentences(workspace, integration)),
         "unreachable": unreachable,
         "cannot_run": integration is not None and integration.state == Integration.State.UNUSABLE,
         "base": base,

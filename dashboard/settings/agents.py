@@ -7,7 +7,7 @@ from django import forms
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
-from dashboard.settings import credentials, files
+from dashboard.settings import credentials
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
@@ -32,7 +32,6 @@ def page(page_request: PageRequest) -> HttpResponse:
         "agents": Region("settings/agents.html#agents", agents_region),
         "credentials": Region("settings/credentials.html", credentials.region),
         "secrets": Region("settings/agents.html#secrets", secrets_region),
-        "files": Region("settings/files.html", files.region),
     }
     return render_page(page_request, "settings/agents.html", regions)
 

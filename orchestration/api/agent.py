@@ -1,7 +1,5 @@
-"""The agent calls: whether agents can work, the versions of their programs, their secrets, files and credentials."""
+"""The agent calls: whether agents can work, the versions of their programs, their secrets and credentials."""
 
-import base64
-import binascii
 from typing import Annotated, Any
 
 from django.utils.timezone import now
@@ -11,12 +9,8 @@ from orchestration import schemas
 from orchestration.configuration import circuit_breaker, credentials, secrets
 from orchestration.edge import credential_states, queries
 from orchestration.models import Secret
-from orchestration.repositories import ignored_files
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.errors import Invalid
-from workspaces.files import bundle
-from workspaces.models import IgnoredFile
 from workspaces.schemas import responses
 
 router = Router(tags=["executor"])
@@ -61,41 +55,6 @@ def put_secret(request: Request, workspaceID: Path[str], secretName: str, body: 
 def delete_secret(request: Request, workspaceID: Path[str], secretName: str) -> Any:
     """Agents started from now on do not get it."""
     secrets.remove(access.workspace_for(request.auth, workspaceID, Need.ADMIN).pk, secretName, by=request.auth)
-    return {"deleted": True}
-
-
-@router.get("/files", response=responses(schemas.FilesOut), operation_id="agent.orchestration.filesList", tags=["config"])
-def list_files(request: Request, workspaceID: Path[str]) -> Any:
-    """The files that git ignores and clones get. Their contents never leave the server but into a clone."""
-    workspace = access.workspace_for(request.auth, workspaceID)
-    rows = list(bundle.of(workspace.pk).defer("sealed"))
-    included = ignored_files.of(workspace, [row.path for row in rows])
-    return {"files": [_file(row, included.unused.get(row.path)) for row in rows], "missing": included.missing}
-
-
-@router.put(
-    "/files/{path:filePath}", response=responses(schemas.FileOut), operation_id="agent.orchestration.filesSet", tags=["config"]
-)
-def put_file(request: Request, workspaceID: Path[str], filePath: Path[str], body: schemas.FileIn) -> Any:
-    """Add or replace one. The checks run again with it."""
-    workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
-    try:
-        content = base64.b64decode(body.content, validate=True)
-    except (binascii.Error, ValueError):
-        raise Invalid("must be base64", "content") from None
-    row = ignored_files.put(workspace, filePath, content, by=request.auth)
-    return _file(row, ignored_files.of(workspace, [row.path]).unused.get(row.path))
-
-
-@router.delete(
-    "/files/{path:filePath}",
-    response=responses(schemas.Deleted),
-    operation_id="agent.orchestration.filesDelete",
-    tags=["config"],
-)
-def delete_file(request: Request, workspaceID: Path[str], filePath: Path[str]) -> Any:
-    """Clones lose it with their next session."""
-    ignored_files.remove(access.workspace_for(request.auth, workspaceID, Need.ADMIN), filePath, by=request.auth)
     return {"deleted": True}
 
 
@@ -155,8 +114,3 @@ def _credentials(workspace_id: str) -> list[dict[str, Any]]:
 
 def _shown(row: Secret) -> dict[str, Any]:
     return {"name": row.name, "changed_by": row.changed_by, "changed_at": row.changed_at}
-
-
-def _file(row: IgnoredFile, unused: str | None) -> dict[str, Any]:
-    shown = ("path", "size", "changed_by", "changed_at")
-    return {**{name: getattr(row, name) for name in shown}, "unused": unused}

@@ -12,7 +12,6 @@ from orchestration.models import Secret
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
-from workspaces.files import bundle
 from workspaces.models import Workspace
 from workspaces.secrets import masking
 from workspaces.secrets.masking import Mask
@@ -92,14 +91,12 @@ def _unsealed(workspace_id: str, *names: str, without: Collection[str] = ()) -> 
 
 
 def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
-    """The mask of a workspace: its secrets, the values of its files, its credentials' keys, the password in its repository's URL, and values of
-    secret-like names in `env`."""
+    """The mask of a workspace: its secrets, its credentials' keys, the password in its repository's URL, and values of secret-like names in `env`."""
     rows = list(Workspace.objects.filter(pk=workspace_id).values_list("origin", "credentials__name", "credentials__sealed"))
     origin = rows[0][0] if rows else ""
     keys = credentials.unsealed_keys((name, bytes(sealed)) for _, name, sealed in rows if sealed is not None)
-    of_files, ordinary = bundle.masked_values(workspace_id)
-    others = {**of_files, **masking.of_url(origin, "of the repository"), **keys}
+    others = {**masking.of_url(origin, "of the repository"), **keys}
     try:
-        return Mask({**others, **_unsealed(workspace_id)}, env, ordinary)
+        return Mask({**others, **_unsealed(workspace_id)}, env)
     except Sealed:
-        return Mask(others, env, ordinary)
+        return Mask(others, env)

@@ -21,7 +21,6 @@ from orchestration.verdicts import checks_hash, store
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
-from workspaces.files import bundle
 from workspaces.models import Workspace
 
 State = branch.State
@@ -34,7 +33,7 @@ def accept(workspace: Workspace, tip: str, *, by: Caller, from_now_on: bool = Fa
     with transaction.atomic():
         row = _stopped(workspace, tip)
         config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
-        known = store.newest(workspace.pk, changes.tree_of(repo, tip), checks_hash.of(config, bundle.digest_of(workspace.pk)))
+        known = store.newest(workspace.pk, changes.tree_of(repo, tip), checks_hash.of(config))
         if known is not None:
             store.accept(known, by=by.name)
         git.run(repo, "update-ref", branch.ref_of(workspace.pk), tip)
@@ -111,7 +110,7 @@ def merge_into_base(workspace: Workspace, tip: str, *, by: Caller) -> str:
     if row.state != State.GOOD:
         raise Invalid(row.message or "The integration branch is not judged yet", "tip")
     config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
-    verdict = store.newest(workspace.pk, changes.tree_of(repo, tip), checks_hash.of(config, bundle.digest_of(workspace.pk)))
+    verdict = store.newest(workspace.pk, changes.tree_of(repo, tip), checks_hash.of(config))
     if config.verify and (verdict is None or not verdict.passed):
         raise Invalid("The tip has no passing verdict: check it again", "tip")
     try:

@@ -15,7 +15,6 @@ from orchestration.landing import branch
 from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing, PullRequest, TreeVerdict
 from orchestration.repositories import local_repository
 from orchestration.verdicts import checks_hash, store, targets
-from workspaces.files import bundle
 from workspaces.models import Workspace
 
 MAX_RECENT = 1_000
@@ -123,7 +122,7 @@ def verdict_of(workspace: Workspace, commit: str) -> TreeVerdict | None:
         tree = changes.tree_of(local_repository.path(workspace), commit)
     except GitError:
         return None
-    return store.newest(workspace.pk, tree, checks_hash.of(config, bundle.digest_of(workspace.pk)))
+    return store.newest(workspace.pk, tree, checks_hash.of(config))
 
 
 def summary(verdict: TreeVerdict) -> Summary:

@@ -9,8 +9,7 @@ from django.db.models import Model
 from orchestration.configuration import credentials, secrets
 from orchestration.models import Credential, Secret, Trigger
 from orchestration.triggers import hooks
-from workspaces.files import bundle
-from workspaces.models import Channel, IgnoredFile, SecondFactor
+from workspaces.models import Channel, SecondFactor
 from workspaces.notices.kinds import signing
 from workspaces.people.password_login import codes
 from workspaces.secrets import sealing
@@ -18,7 +17,6 @@ from workspaces.secrets import sealing
 Place = tuple[str, type[Model], str, str]
 PLACES: tuple[Place, ...] = (
     ("secrets of workspaces", Secret, "sealed", secrets.PURPOSE),
-    ("files of workspaces", IgnoredFile, "sealed", bundle.PURPOSE),
     ("keys of credentials", Credential, "sealed", credentials.PURPOSE),
     ("secrets of triggers", Trigger, "sealed", hooks.PURPOSE),
     ("signing secrets of webhooks", Channel, "sealed", signing.PURPOSE),

@@ -11,7 +11,6 @@ from orchestration.hosts import online
 from orchestration.landing import branch, reads
 from orchestration.models import AgentCheck, Executor, Integration, TreeVerdict
 from orchestration.pull_requests import connecting
-from orchestration.repositories import ignored_files
 from orchestration.sessions import sandbox
 from orchestration.verdicts import scopes, store
 from workspaces.models import Workspace
@@ -35,8 +34,6 @@ def run(workspace_id: str, *, again: bool, timeout_s: float, write_line: Callabl
     is_ready = bool(agent and agent.ok)
     offer = sandbox.offer(config.sandbox, works=workspace_setup.has_private_networks())
     write_line(f"Sandbox: {sandbox.in_force(config.sandbox, online.sandboxes())[1]} {offer}".rstrip())
-    for sentence in ignored_files.sentences(workspace, Integration.objects.filter(pk=workspace.pk).first()):
-        write_line(f"File: {sentence}")
     if config.land_by == "pull_request":
         problem = connecting.trial(workspace.pk, workspace.base_branch)
         write_line(f"Forge: {problem or 'pull requests can be read'}")

@@ -67,29 +67,6 @@ class SecretsOut(Schema):
     secrets: list[SecretOut]
 
 
-class FileIn(Strict):
-    """`content`: in base64, at most 256 KiB of it; sealed, never returned."""
-
-    content: Annotated[str, Field(max_length=349_528)]
-
-
-class FileOut(Schema):
-    """`unused`: why it is not written into clones, null where it is."""
-
-    path: str
-    size: int
-    unused: str | None
-    changed_by: str
-    changed_at: datetime
-
-
-class FilesOut(Schema):
-    """`missing`: names in `.worktreeinclude` without such a file."""
-
-    files: list[FileOut]
-    missing: list[str]
-
-
 class CredentialIn(Strict):
     """A field that is missing stays; null resets it. `key`: sealed, never returned. `variable`: agents get the key under this name; unset: the usual one of
     each. `stop_at`: by window (`pct_5h`, `pct_7d`, `usd_month`), percent or USD; null removes a window."""

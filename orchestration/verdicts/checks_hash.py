@@ -9,9 +9,8 @@ JUDGE_VERSION = 1
 """Raised whenever the same evidence would be judged in another way."""
 
 
-def of(config: Config, files: str = "") -> str:
-    """The hash of the workspace's checks, with the names and the hashed values of the environment that they run in. `files`: the digest of the
-    workspace's files that git ignores."""
+def of(config: Config) -> str:
+    """The hash of the workspace's checks, with the names and the hashed values of the environment that they run in."""
     env = {name: hashlib.sha256(value.encode()).hexdigest() for name, value in config.check_env.items()}
     parts = {
         "verify": [check.model_dump(mode="json") for check in config.verify],
@@ -25,6 +24,4 @@ def of(config: Config, files: str = "") -> str:
         parts["network"] = "private"
     if config.services:
         parts["services"] = [service.model_dump(mode="json") for service in config.services]
-    if files:
-        parts["files"] = files
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

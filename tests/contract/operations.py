@@ -34,7 +34,6 @@ BODIES: dict[str, Any] = {
     "channelsUpdate": {"name": "Operations"},
     "configUpdate": {"max_workers": 3},
     "credentialsSet": {"key": "s3cret-value", "billing": "plan", "stop_at": {"pct_5h": 80}},
-    "filesSet": {"content": "QT0x"},
     "orchestratorRunsCreate": {},
     "planRunsCreate": {"goal": "Make it better"},
     "runsApply": {},

@@ -106,7 +106,6 @@ def test_path_parameters_are_spelled_as_in_the_contract() -> None:
                     "entryID",
                     "sessionID",
                     "secretName",
-                    "filePath",
                     "permitID",
                     "ledgerID",
                     "channelID",
@@ -184,7 +183,6 @@ def test_every_list_that_can_grow_takes_limit_and_cursor() -> None:
                     "todoEntryGet",
                     "agentGet",
                     "secretsList",
-                    "filesList",
                     "credentialsList",
                     "limitsGet",
                     "landingGet",
@@ -195,7 +193,7 @@ def test_every_list_that_can_grow_takes_limit_and_cursor() -> None:
                     "runsProposals",
                     "triggersGet",
                     "triggersList",
-                )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the landing queue, what waits for approval, comments on work, a summary with totals, at most 100 secrets, 50 files, 100 credentials, 50 channels and 50 triggers, limits, a review's lines
+                )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the landing queue, what waits for approval, comments on work, a summary with totals, at most 100 secrets, 100 credentials, 50 channels and 50 triggers, limits, a review's lines
                 assert ({"limit", "cursor"} <= names) == ("next_cursor" in response.get("properties", {}))
                 assert "next_cursor" in response.get("properties", {}) or not grows or operation.name in whole
                 for parameter in operation.details["parameters"]:

@@ -98,7 +98,6 @@ def call(api: Api, operation: Operation, session: Session, **other: str) -> tupl
 
 def send(api: Api, operation: Operation, session: Session, body: Any, **other: str) -> Response:
     ids = {"workspaceID": session.workspace_id, "entryID": session.entry_id, "sessionID": session.pk, "secretName": "A_KEY"}
-    ids["filePath"] = ".env"
     ids |= {
         "permitID": "permit_00000000000000000000",
         "ledgerID": "999999",

@@ -9,12 +9,9 @@ from django.conf import settings
 
 from orchestration.models import LogChunk, Round
 from orchestration.processes import leftovers, stage_probe
-from tests.factories import ANA
 from tests.orchestration.worker.sessions.shop import Shop, rounds_of
-from tests.orchestration.worker.sessions.test_ignored_files import ENV, with_file
 from tests.sandbox import test_network
 from tests.sandbox.test_network_auto import ask
-from workspaces.files import bundle
 
 Make = Callable[..., Shop]
 port = test_network.port
@@ -60,19 +57,6 @@ def test_agent_setup_and_checks_use_a_service_on_its_usual_port(shop: Make, port
     assert second.outcome == "passed", findings()
     assert (work.merged("rounds") or "").split() == ["count-1", "count-2"]
     assert leftovers.tree(second.pk, stages=True)[0] == set()
-
-
-def test_services_and_their_data_read_a_file_that_git_ignores_and_follow_it(shop: Make, port: int, ask: str) -> None:
-    service = web(
-        port, ask, run=f"grep -q KEY .env && exec {SERVER} {port}", prepare={"run": "cksum < .env > $MUSTER_SERVICE_DIR/prepared"}
-    )
-    check = f'{ask} http://127.0.0.1:{port}/prepared | grep -q "$(cksum < .env)" && grep -q "$(cksum < .env)" ok'
-    verify = [{"name": "same", "run": check}]
-    work = shop("cp set-up ok", services=[service], setup=["cksum < .env > set-up"], verify=verify, sandbox=PRIVATE)
-    with_file(work, ignore=".env\nset-up\n")
-    for content in (ENV, ENV + b"MORE=1\n"):
-        bundle.put(work.workspace.pk, ".env", content, by=ANA)
-        assert work.run().outcome == "passed", findings()
 
 
 def test_data_are_prepared_once_for_the_same_inputs(shop: Make, port: int, ask: str) -> None:

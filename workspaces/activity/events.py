@@ -298,12 +298,3 @@ class ViewRenamed(ViewEvent, verb="view.renamed", sentence="renamed the view {be
 
 class ViewDeleted(ViewEvent, verb="view.deleted", sentence="deleted the view {name} of the entries"):
     query: str
-
-
-class FileEvent(ActivityEvent):
-    path: str
-
-
-FileAdded = FileEvent.define("file.added", "added the file {path} for clones")
-FileReplaced = FileEvent.define("file.replaced", "replaced the file {path} for clones")
-FileRemoved = FileEvent.define("file.removed", "removed the file {path} for clones")

@@ -9,7 +9,6 @@ from workspaces.models import (
     Digest,
     Event,
     FailedLogin,
-    IgnoredFile,
     Passkey,
     Preferences,
     QueueMark,
@@ -30,8 +29,6 @@ readonly(RecoveryCode, "id factor", "", "=factor__user__username", list_select_r
 readonly(Preferences, "user time_zone theme density shortcuts", "theme density", "user__username =time_zone", ordering="user__username")
 readonly(QueueMark, "key user aside_until at")
 readonly(SavedView, "name workspace query created_at created_by", "workspace", "name =created_by")
-readonly(IgnoredFile, "path workspace size changed_by changed_at", "workspace", "path =changed_by", ordering="workspace path",
-         exclude=["sealed", "digest"])
 readonly(FailedLogin, "key tries since", ordering="-since")
 readonly(Event, "at actor actor_kind verb object_id reason workspace", "actor_kind at workspace",
          "=object_id ^verb =actor =request_id", "An object's id, a request's id, who did it, or how the verb begins.",

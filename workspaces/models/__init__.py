@@ -6,13 +6,11 @@
 - `notices`: channels, their digests, and deliveries
 - `second_factor`: apps that show codes, passkeys, and recovery codes
 - `saved_views`: views of the entries that a team has named
-- `files`: files that git ignores, for clones
 - `known_words`: CHECK constraints on status columns
 """
 
 from workspaces.models import known_words
 from workspaces.models.events import Event
-from workspaces.models.files import IgnoredFile
 from workspaces.models.notices import Channel, ChannelVerb, Delivery, Digest
 from workspaces.models.people import AS_OWNER, ApiToken, DeviceLogin, Membership, Role, Workspace
 from workspaces.models.preferences import FailedLogin, Preferences, QueueMark
@@ -29,7 +27,6 @@ __all__ = [
     "Digest",
     "Event",
     "FailedLogin",
-    "IgnoredFile",
     "Membership",
     "Passkey",
     "Preferences",

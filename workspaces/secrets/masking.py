@@ -33,15 +33,11 @@ _lock = threading.Lock()
 class Mask:
     """Replaces known secrets in text that is stored or shown, as they are and as URL, JSON, HTML, shell and base64 have them."""
 
-    def __init__(
-        self, secrets: Mapping[str, str], more: Mapping[str, str] | None = None, ordinary: Mapping[str, str] | None = None
-    ) -> None:
-        """`more`: counts where its name is that of a secret. `ordinary`: is masked, and work may contain it."""
+    def __init__(self, secrets: Mapping[str, str], more: Mapping[str, str] | None = None) -> None:
         self._names: dict[str, str] = {}
         self._whole: dict[str, str] = {}
-        self._ordinary = frozenset(ordinary or ())
-        also = {name: value for name, value in (more or {}).items() if is_sensitive(name)}
-        self.learn({**(ordinary or {}), **also, **secrets})
+        also = {name: value for name, value in (more or {}).items() if _SENSITIVE.search(name)}
+        self.learn({**also, **secrets})
 
     def learn(self, secrets: Mapping[str, str]) -> None:
         """Mask these too, from now on."""
@@ -55,8 +51,8 @@ class Mask:
         return _replaced(_without_ends(text, self._whole), self._names)
 
     def names_in(self, text: str) -> list[str]:
-        """The secrets that a text contains, without ordinary values."""
-        return sorted({self._names[form] for form in _matches(text, self._names)} - self._ordinary)
+        """The secrets that a text contains."""
+        return sorted({self._names[form] for form in _matches(text, self._names)})
 
 
 _in_force: ContextVar[tuple[Mask, ...]] = ContextVar("masks", default=())
@@ -103,11 +99,6 @@ def in_all(value: Any, mask: Any = foreign) -> Any:
     if isinstance(value, (list, tuple)):
         return [in_all(inner, mask) for inner in value]
     return value
-
-
-def is_sensitive(name: str) -> bool:
-    """True if a variable of this name holds a secret."""
-    return _SENSITIVE.search(name) is not None
 
 
 def of_url(url: str, name: str = "password") -> dict[str, str]:

@@ -31,7 +31,6 @@ DOCUMENTS: dict[str, tuple[Shape, ...]] = {
     "diff": ({"rounds": ["RoundOut"]},),
     "edit": ("EntryOut",),
     "entries": ({"entries": ["EntryOut"]}, "EntryOut"),
-    "files": ("FilesOut", "FileOut", "Deleted"),
     "login": ({"profile": "string", "url": "string", "workspaces": ["WorkspaceOut"]},),
     "logout": ({"profile": "string", "url": "string", "revoked": "boolean"},),
     "logs": ({"seq": "integer", "at": "integer", "stream": "string", "text": "string"},),

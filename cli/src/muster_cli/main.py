@@ -28,7 +28,6 @@ GROUPS = {
     "backlog.editing": ("edit", "remove"),
     "runs": ("plan", "runs"),
     "triggers": ("triggers",),
-    "configuring.files": ("files",),
     "logs": ("logs",),
     "review": ("diff", "approve", "send-back"),
     "dialogue": ("ask", "answer"),

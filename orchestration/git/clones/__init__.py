@@ -4,7 +4,6 @@ store         a workspace's bare repository on this host, from which working cop
 safety        keeps a working copy safe from what its agent writes in it
 gitdirs       makes the .git of a working copy
 files         puts and reads the files of a working copy, by Muster's own index
-placed_files  files that git ignores and that Muster writes into it
 entry_clones  an entry's clone: prepare, commit, discard
 gathering     all that an agent left in it, as one commit
 agent_git     what the agent's .git says, read as files

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestration.git import branches, conflicts, large_files, unsupported
 from orchestration.git import command as git
-from orchestration.git.clones import adopting, agent_git, delivery, files, gathering, gitdirs, placed_files, submodules
+from orchestration.git.clones import adopting, agent_git, delivery, files, gathering, gitdirs, submodules
 from orchestration.git.clones.gathering import Work
 from orchestration.git.clones.safety import untrusted
 from orchestration.git.clones.safety.records import Record, State
@@ -61,7 +61,6 @@ def _prepare(clone: Clone, integrated: str, theirs: str, name: str, *, leave_con
         new = integrated
     else:
         new, notes = joining.caught_up(store, tip, integrated, name, leave_conflicts=leave_conflicts)
-    placed_files.make_way(store, clone.path, new)
     is_there = clone.exists
     if not is_there:
         _make_room(clone.path)
@@ -199,7 +198,6 @@ def _make_room(path: Path) -> None:
     for file in (Record.of(path).index, Record.of(path).set_up):
         file.unlink(missing_ok=True)
     if os.path.lexists(path):
-        placed_files.remove(path)
         aside = path.parent / ".lost" / f"{path.name}-{time.time_ns()}"
         aside.parent.mkdir(exist_ok=True)
         path.rename(aside)

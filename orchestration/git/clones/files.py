@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestration.git import changes, large_files
-from orchestration.git.clones import placed_files
 from orchestration.git.clones.safety import untrusted
 from orchestration.git.clones.safety.records import Record
 from orchestration.git.clones.store.stores import Store
@@ -59,15 +58,14 @@ def _add(store: Store, path: Path, max_bytes: int) -> tuple[bool, str]:
     """Add all files to the index. Returns True if a repository inside stands in the way: it would be committed as a bare link, and an empty
     one makes git fail. Also returns git's errors on files that no commit can hold, in one line."""
     large = large_files.over(path, others(store, path, "--modified"), max_bytes)
-    but = [*large, *placed_files.names(path)]  # also where the agent has git no longer ignore them
-    command, text = large_files.add_all(but)
+    command, text = large_files.add_all(large)
     code, _, errors = store.attempt(*command, text=text, index=Record.of(path).index, tree=path)
     if "embedded git repository" in errors or "does not have a commit checked out" in errors:
         return True, ""
     if "denied" in errors:
         untrusted.give_rights(path)
     if code or "denied" in errors:  # all the others
-        command, text = large_files.add_all(but, "--ignore-errors")
+        command, text = large_files.add_all(large, "--ignore-errors")
         code, _, errors = store.attempt(*command, text=text, index=Record.of(path).index, tree=path)
     return False, _problem(errors)
 
@@ -88,10 +86,9 @@ def _detach_inner_repositories(store: Store, path: Path) -> None:
 
 
 def others(store: Store, path: Path, *options: str) -> list[str]:
-    """Files that are not in the index and not ignored; with `--modified` or `--deleted`, these too. None that Muster placed there."""
-    is_placed = placed_files.has(path)
+    """Files that are not in the index and not ignored; with `--modified` or `--deleted`, these too."""
     names = store.run("ls-files", "--others", *options, "--exclude-standard", "-z", index=Record.of(path).index, tree=path)
-    return [name for name in names.split("\0") if name and not is_placed(name)]
+    return [name for name in names.split("\0") if name]
 
 
 @contextmanager

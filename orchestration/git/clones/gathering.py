@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from orchestration.git import conflicts
-from orchestration.git.clones import agent_git, delivery, files, placed_files
+from orchestration.git.clones import agent_git, delivery, files
 from orchestration.git.clones.agent_git import AgentGit
 from orchestration.git.clones.safety.records import State
 from orchestration.git.clones.safety.wrapping import Wrap
@@ -62,20 +62,9 @@ def _taken_over(store: Store, path: Path, branch: str, state: State, wrap: Wrap)
     if commits := sorted(theirs.commits() - set(known)):
         try:
             importing.take(store, path, commits, known=known, wrap=wrap)
-            _refuse_placed(store, path, commits, known)
         except Refused as problem:
             log.warning("commits.refused", path=str(path), problem=str(problem))
             findings = (f"commits_refused: {problem}. The files were kept: commit them again on your own branch",)
             theirs = AgentGit()
     own = theirs.branch_tip or state.tip
     return replace(theirs, head=theirs.head or own, branch_tip=own), findings
-
-
-def _refuse_placed(store: Store, path: Path, commits: list[str], known: list[str]) -> None:
-    """Raises Refused for commits that have a file which git ignores and Muster placed there: what is pushed has all commits."""
-    if not (names := placed_files.names(path)):
-        return
-    options = ("--full-history", "--max-count=1", "--format=", "--name-only", "-m", "-z")
-    having = store.run("log", *options, *commits, "--not", *known, "--", *names)
-    if having:
-        raise Refused(f"they contain {having.split(chr(0))[0]}, a file of the workspace that no commit may have")

@@ -1,1 +1,1 @@
-"""Names of files: patterns that entries declare, names that git reserves, and ignored files that a tree asks for."""
+"""Names of files: patterns that entries declare, and names that git reserves."""

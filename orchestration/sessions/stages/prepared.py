@@ -98,13 +98,12 @@ class Prepared:
                 untrusted.remove(path)
 
 
-def origin(repo: Path, commit: str, config: Config, ignored: str, patterns: Sequence[str]) -> str:
-    """The content of the files of a commit that these patterns match, and the environment of the checks. `ignored`: the digest of the files that
-    git ignores. Raises GitError."""
+def origin(repo: Path, commit: str, config: Config, patterns: Sequence[str]) -> str:
+    """The content of the files of a commit that these patterns match, and the environment of the checks. Raises GitError."""
     names = [name for name in changes.listing(repo, commit) if any(path_patterns.matches(pattern, name) for pattern in patterns)]
     listed = git.run(repo, "ls-tree", "-r", "-z", commit).split("\0") if names else []
     chosen = set(names)
-    return json.dumps([sorted(config.check_env.items()), ignored, [line for line in listed if line.partition("\t")[2] in chosen]])
+    return json.dumps([sorted(config.check_env.items()), [line for line in listed if line.partition("\t")[2] in chosen]])
 
 
 def _key(service: Service, prepare: Prepare, origin: str) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from django.db.models.functions import Now
 
+from orchestration.git.clones import working_copies
 from orchestration.models import Integration, TreeVerdict
 from orchestration.verdicts import store
 from orchestration.worker.judging import checks, turns
 from orchestration.worker.judging.checks import CannotJudge, Runner
-from orchestration.worker.preparing import ignored_files
 from orchestration.worker.preparing.workbench import Workbench
 
 POLL_S = 0.3
@@ -45,7 +45,7 @@ def judge_base(
         if not anew and (verdict := store.newest(bench.workspace_id, tree, bench.checks_hash)) is not None:
             return verdict
         with (
-            ignored_files.checkout(bench, name, commit, base=commit) as checkout,
+            working_copies.checkout(bench.store, bench.copies, name, commit) as checkout,
             runner.staged(checkout, commit, is_trusted=True),
         ):
             runner.set_up(checkout)

@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from orchestration.configuration import Check
 from orchestration.git import changes
+from orchestration.git.clones import working_copies
 from orchestration.landing.candidates import Step
 from orchestration.models import Landing, TreeVerdict
 from orchestration.verdicts import comparison, gains, scopes, store
@@ -19,7 +20,6 @@ from orchestration.worker.judging import baseline, checks, turns
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.runner import LanderRunner
-from orchestration.worker.preparing import ignored_files
 from orchestration.worker.preparing.workbench import LanderBench
 from orchestration.worker.steps.verifying import question_for
 
@@ -113,7 +113,7 @@ def _run(
     common = [check for check in lease.bench.config.verify if check.name not in apart]
     began = time.monotonic()
     runner = LanderRunner(lease, what=what, tree=last.tree)
-    clean = ignored_files.checkout(lease.bench, checkout_name(lease), last.commit, base=tip)
+    clean = working_copies.checkout(lease.bench.store, lease.bench.copies, checkout_name(lease), last.commit)
     with turns.turn(runner), clean as checkout, runner.staged(checkout, last.commit, is_trusted=False):
         try:
             runner.set_up(checkout)
@@ -130,8 +130,8 @@ def _run(
             result = comparison.compare(runs, base, question)
         own = _of_entries(lease, landings, checkout, apart, last.tree)
     passed, findings = result.passed and not own, (*result.findings, *own)
-    if not all(run.is_evidence for run in runs) or not ignored_files.are_alike(lease.bench, last.commit, base=tip):
-        return Judged(passed, findings, reused=False, is_unproven=passed and result.is_unproven)  # no verdict on its tree
+    if not all(run.is_evidence for run in runs):
+        return Judged(passed, findings, reused=False)  # a timed-out check leaves no verdict
     verdict = store.record(
         lease.workspace_id,
         tree=last.tree,
@@ -149,7 +149,7 @@ def _run(
 def _refuse_broken_setup(lease: Lease, tip: str) -> None:
     """Raises CannotJudge if the setup fails on the tip as well, as without a network: the work is not at fault."""
     runner = LanderRunner(lease, what=f"setup on {tip[:12]}")
-    clean = ignored_files.checkout(lease.bench, f"{checkout_name(lease)}-tip", tip, base=tip)
+    clean = working_copies.checkout(lease.bench.store, lease.bench.copies, f"{checkout_name(lease)}-tip", tip)
     with clean as checkout, runner.staged(checkout, tip, is_trusted=True):
         runner.set_up(checkout)
 

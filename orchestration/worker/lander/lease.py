@@ -19,13 +19,11 @@ from orchestration.models import Executor, Integration, Landing, PullRequest
 from orchestration.sessions import sandbox
 from orchestration.sessions.sandbox import HostFault, Sandboxes
 from orchestration.worker import host_faults
-from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.preparing import workbench
 from orchestration.worker.preparing.workbench import LanderBench
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.activity.events import ActivityEvent
-from workspaces.files.bundle import Sealed
 
 RENEW_S = 2.0
 STOPPED = "everything was stopped"
@@ -54,18 +52,13 @@ class Lease:
 
     @classmethod
     def read(cls, workspace_id: str, fence: int, is_stopping: Callable[[], bool]) -> "Lease":
-        """Read a lease. Raises Halted while everything is stopped, HostFault at unknown config keys of a newer release, and
-        CannotJudge where a file was sealed with another key."""
+        """Read a lease. Raises Halted while everything is stopped, and HostFault at unknown config keys of a newer release."""
         executor = Executor.objects.select_related("workspace").get(pk=workspace_id)
         if executor.stop_all_at is not None and executor.state != Executor.State.RUNNING:
             raise Halted(STOPPED)
         if fault := host_faults.of_config(executor.config):
             raise HostFault(fault)
-        try:
-            bench = workbench.of_lander(executor.workspace, configuration.load(executor.config))
-        except Sealed as problem:
-            raise CannotJudge(str(problem)) from None
-        return cls(bench, fence, is_stopping)
+        return cls(workbench.of_lander(executor.workspace, configuration.load(executor.config)), fence, is_stopping)
 
     @cached_property
     def sandboxes(self) -> Sandboxes:

@@ -53,7 +53,7 @@ class LanderRunner:
             folder=scratch / "services",
             stays=False,
             store=session_dir.prepared_data(self.lease.workspace_id),
-            origin=partial(prepared.origin, bench.repo, commit, bench.config, bench.files.digest),
+            origin=partial(prepared.origin, bench.repo, commit, bench.config),
             is_trusted=is_trusted,
         )
         with self.lease.sandboxes.staged(folder, holder) as stage:

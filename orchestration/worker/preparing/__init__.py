@@ -4,6 +4,5 @@ workbench      the repository, the config, the sandboxes and the folders of one 
 newest_commit  brings the entry's newest work to its branch
 stacked_start  the start commit of the work
 candidate_places  the working copies of candidates, and their later use
-ignored_files  the files of the workspace that git ignores, in working copies
 sharing        claims the work for this host, and shares it with others
 """

@@ -22,9 +22,6 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.verdicts import checks_hash
 from orchestration.worker import agents
 from orchestration.worker.agents.shared.interface import Traits
-from orchestration.worker.endings import Facts, SessionOver
-from workspaces.files import bundle
-from workspaces.files.bundle import Bundle, Sealed
 from workspaces.models import Workspace
 from workspaces.secrets import masking
 from workspaces.secrets.masking import Mask
@@ -41,7 +38,6 @@ class Workbench:
     store: Store  # its objects, for working copies
     copies: Path  # the folder of working copies
     checks_hash: str
-    files: Bundle  # of the workspace, which git ignores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,17 +92,12 @@ class LanderBench(Workbench):
 
 
 def of_session(session: Session, config: Config, agent: Agent) -> SessionBench:
-    """The workbench of a session. From this call on, the workspace's secrets are masked in foreign text. Raises HostFault without the required sandbox, and
-    SessionOver where a file was sealed with another key."""
+    """The workbench of a session. From this call on, the workspace's secrets are masked in foreign text. Raises HostFault without the required sandbox."""
     workspace = session.workspace
     place = session.role if session.is_run else str(session.entry.seq)
     mask = masking.hide(_mask(workspace, config))
-    try:
-        common = _common(workspace, config, mask)
-    except Sealed as problem:
-        raise SessionOver(Facts("failed", "config", (str(problem),))) from None
     return SessionBench(
-        **common,
+        **_common(workspace, config, mask),
         work_id="" if session.is_run else session.work_id,
         private_home=session_dir.private_home(session.work_id),
         file_bytes=config.limits.file_bytes,
@@ -117,7 +108,6 @@ def of_session(session: Session, config: Config, agent: Agent) -> SessionBench:
 
 
 def of_lander(workspace: Workspace, config: Config) -> LanderBench:
-    """Raises Sealed."""
     authority, own_ref = local_repository.authority_of(workspace), branch.ref_of(workspace.pk)
     shared = None
     if isinstance(authority, Remote):
@@ -140,7 +130,7 @@ def _mask(workspace: Workspace, config: Config) -> Mask:
 
 
 def _common(workspace: Workspace, config: Config, mask: Mask) -> dict[str, Any]:
-    repo, files = local_repository.path(workspace), bundle.read(workspace.pk)
+    repo = local_repository.path(workspace)
     return {
         "workspace_id": workspace.pk,
         "config": config,
@@ -148,6 +138,5 @@ def _common(workspace: Workspace, config: Config, mask: Mask) -> dict[str, Any]:
         "repo": repo,
         "store": session_dir.store(workspace.pk, repo),
         "copies": session_dir.worktrees(),
-        "checks_hash": checks_hash.of(config, files.digest),
-        "files": files,
+        "checks_hash": checks_hash.of(config),
     }

@@ -14,7 +14,7 @@ from orchestration.verdicts import bases
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.judging.checks import NotReady
-from orchestration.worker.preparing import ignored_files, sharing
+from orchestration.worker.preparing import sharing
 from orchestration.worker.steps import conversation, given_tests, prompts
 from orchestration.worker.steps.context import RoundContext
 from orchestration.worker.steps.runner import SessionRunner
@@ -31,12 +31,9 @@ def implement(context: RoundContext) -> list[str]:
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     copy, worktree = context.copy, context.worktree
     home = session_dir.setup_home(context.session.work_id) if context.bench.sandboxes.decision.confined else "none"
-    after = f"{home} {context.bench.files.digest}".rstrip()  # other files, such as .env, are set up again
-    for sentence in ignored_files.place(context.bench, worktree.path, worktree.tip, base=worktree.base_sha):
-        context.writer.add("muster", sentence)
     with SessionRunner(context).staged(worktree.path, worktree.tip):
         text += _start_services(context)
-        with copy.setting_up(after) as is_due:
+        with copy.setting_up(home) as is_due:
             if is_due:
                 SessionRunner(context).set_up_or_end(worktree.path)
         given_tests.put(context.given, worktree.path)

@@ -45,7 +45,7 @@ class SessionRunner:
                 folder=bench.scratch(folder) / "services",
                 stays=folder.name == bench.work_id,
                 store=session_dir.prepared_data(bench.workspace_id),
-                origin=partial(prepared.origin, bench.repo, commit, bench.config, bench.files.digest),
+                origin=partial(prepared.origin, bench.repo, commit, bench.config),
                 is_trusted=is_trusted,
             )
             stage.services = Services(bench.config.services, _OfServices(self, folder), data)

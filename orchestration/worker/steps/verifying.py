@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration.git.clones import checkouts
+from orchestration.git.clones import checkouts, working_copies
 from orchestration.models import Entry
 from orchestration.sessions.ending import Verdict
 from orchestration.verdicts import bases, scopes, store
@@ -12,7 +12,6 @@ from orchestration.verdicts.comparison import Question, Result, compare
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.endings import Facts, SessionOver
 from orchestration.worker.judging import baseline, checks, turns
-from orchestration.worker.preparing import ignored_files
 from orchestration.worker.steps import agent_verdicts, given_tests, protected_files, reviewing
 from orchestration.worker.steps.context import RoundContext
 from orchestration.worker.steps.runner import SessionRunner
@@ -22,13 +21,10 @@ from orchestration.worker.steps.work import Work
 def verify(context: RoundContext, findings: list[str]) -> Verdict:
     """Run the checks; without findings, also the verifying agent. Raises SessionOver."""
     with (
-        ignored_files.checkout(
-            context.bench, context.session.pk, context.round.commit, base=context.worktree.base_sha
-        ) as checkout,
+        working_copies.checkout(context.bench.store, context.bench.copies, context.session.pk, context.round.commit) as checkout,
         SessionRunner(context).staged(checkout, context.round.commit),
     ):
         is_whole = _restore_judges(context, checkout)
-        is_whole = ignored_files.are_alike(context.bench, context.round.commit, base=context.worktree.base_sha) and is_whole
         lost = given_tests.put(context.given, checkout)
         if context.session.work == Entry.Work.VERIFY and not findings:
             findings = [*findings, *_findings_of_commit(context.work)]
@@ -112,7 +108,7 @@ def _start_on_base(context: RoundContext) -> None:
     name = f"{context.session.pk}-base"
     try:
         with (
-            ignored_files.checkout(bench, name, commit, base=commit) as base,
+            working_copies.checkout(bench.store, bench.copies, name, commit) as base,
             runner.staged(base, commit, is_trusted=True),
         ):
             runner.start_services(base)

@@ -132,7 +132,7 @@ def test_the_review_takes_few_queries(ana: Client, work: Waiting) -> None:
         connection,
     ) as queries:
         ana.get(address(work))
-    assert len(queries) <= 18, "\n".join(query["sql"][:200] for query in queries)
+    assert len(queries) <= 17, "\n".join(query["sql"][:200] for query in queries)
 
 
 @pytest.fixture

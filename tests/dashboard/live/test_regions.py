@@ -82,7 +82,7 @@ def test_unknown_names_are_left_out(ana: Client, workspace: Workspace) -> None:
 
 def test_all_regions_together_take_no_more_queries_than_the_page(ana: Client, workspace: Workspace) -> None:
     path = f"/w/{workspace.pk}/"
-    assert statements(ana, path, live=NAMES, build=settings.BUILD) <= statements(ana, path) <= 15
+    assert statements(ana, path, live=NAMES, build=settings.BUILD) <= statements(ana, path) <= 14
 
 
 def test_signed_out_it_is_refused(workspace: Workspace) -> None:

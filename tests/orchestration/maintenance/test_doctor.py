@@ -132,7 +132,7 @@ def test_a_git_that_is_missing_is_needed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_database_that_lacks_a_migration_names_the_command() -> None:
     assert doctor._database() == Finding("database", connection.vendor)
-    MigrationRecorder(connection).migration_qs.filter(app="workspaces", name="0025_ignored_files").delete()
+    MigrationRecorder(connection).migration_qs.filter(app="workspaces", name="0024_without_like_indexes").delete()
     finding = doctor._database()
     assert finding.problem == "1 migrations are missing: run ./muster manage migrate" and finding.is_needed
 

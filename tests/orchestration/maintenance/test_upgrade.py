@@ -30,8 +30,8 @@ def test_a_database_of_this_version_needs_nothing() -> None:
 
 def test_missing_migrations_and_sessions_at_work_are_named() -> None:
     a_session(an_entry(a_workspace()))
-    MigrationRecorder(connection).migration_qs.filter(app="workspaces", name="0025_ignored_files").delete()
-    assert "1 migration is missing" in checked() and "workspaces 0025_ignored_files" in checked()
+    MigrationRecorder(connection).migration_qs.filter(app="workspaces", name="0024_without_like_indexes").delete()
+    assert "1 migration is missing" in checked() and "workspaces 0024_without_like_indexes" in checked()
     assert "sessions: 1 at work" in checked()
 
 

@@ -25,7 +25,7 @@ def read(top: Path, name: str, *, limit: int) -> bytes | None:
     *folders, last = name.split("/")
     if not all(folders) or last in ("", ".", "..") or {".", ".."} & set(folders):
         return None
-    with suppress(OSError, ValueError), opened(top, folders) as folder:
+    with suppress(OSError, ValueError), _opened(top, folders) as folder:
         file = os.open(last, _FILE, dir_fd=folder)
         try:
             info = os.fstat(file)
@@ -39,28 +39,16 @@ def read(top: Path, name: str, *, limit: int) -> bytes | None:
     return None
 
 
-def exists(top: Path, name: str) -> bool:
-    """True if there is a regular file below `top`, reached through no link."""
-    *folders, last = name.split("/")
-    with suppress(OSError), opened(top, folders) as folder:
-        return stat.S_ISREG(os.stat(last, dir_fd=folder, follow_symlinks=False).st_mode)
-    return False
-
-
 def holds(top: Path, name: str) -> bool:
     """True if there is a folder of this name right in `top`."""
     return is_folder(top) and is_folder(top / name)
 
 
 @contextmanager
-def opened(top: Path, folders: list[str], *, make: bool = False) -> Iterator[int]:
-    """A folder below `top`, reached through no link. `make`: also where it is missing. Raises OSError."""
+def _opened(top: Path, folders: list[str]) -> Iterator[int]:
     current = os.open(top, _FOLDER)
     try:
         for name in folders:
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=current)
             inner = os.open(name, _FOLDER, dir_fd=current)
             os.close(current)
             current = inner

@@ -1,1 +1,0 @@
-"""A web application whose every session and judgement needs the whole of it."""
