@@ -8,12 +8,15 @@ Every process of a session waits for this one, so it imports modules in C only: 
 
 import _signal
 import _socket
+import errno
 import os
 import resource
 import sys
+import time
 
 RESTORED = (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT)  # Python ignores or handles them, and a child would inherit that
 HANDED_OVER_S = 10.0
+FREED_S = 5.0
 
 
 def main() -> None:
@@ -49,21 +52,32 @@ def listen(way_out: int, *places: str) -> None:
     """Listen on the sandbox's own loopback, and hand the sockets to the worker. No copy is left when the agent starts."""
     worker = _socket.socket(fileno=way_out)
     worker.settimeout(HANDED_OVER_S)
-    listeners = []
-    for place in places:
-        address, _, port = place.rpartition(":")
-        listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-        # In a stage, connections of the process before may still be in TIME_WAIT on this port.
-        listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-        listener.bind((address or "127.0.0.1", int(port)))
-        listener.listen(128)
-        listeners.append(listener)
+    listeners = [bound(place) for place in places]
     numbers = b"".join(listener.fileno().to_bytes(4, sys.byteorder) for listener in listeners)
     worker.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, numbers)])
     if not worker.recv(1):
         raise OSError("the worker did not take it")
     for handle in (*listeners, worker):
         handle.close()
+
+
+def bound(place: str) -> _socket.socket:
+    """A socket that listens there."""
+    address, _, port = place.rpartition(":")
+    listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    # In a stage, connections of the process before may still be in TIME_WAIT on this port.
+    listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+    until = time.monotonic() + FREED_S
+    while True:
+        try:
+            listener.bind((address or "127.0.0.1", int(port)))
+            listener.listen(128)
+            return listener
+        except OSError as error:
+            # The worker's proxy may still close the sockets of the process before: without this, some agents under load did not start.
+            if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def start(problems: int, limits: str, command: list[str]) -> None:
