@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import random
+import socket
+import threading
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from orchestration.sessions.sandbox.missing import MAX_NAMES, Missing
 from orchestration.sessions.sandbox.network import proxy as network_proxy
 from orchestration.sessions.sandbox.network import requests
 from tests import hostile
+from tests.orchestration.worker.sessions.shop import until
 from tests.sampling import examples
 
 
@@ -85,6 +88,41 @@ async def answer_to(proxy: network.Proxy, request: bytes) -> bytes:
     writer.close()
     server.close()
     return answer
+
+
+def test_its_ports_are_free_at_its_end_though_a_name_is_still_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next process of the stage listens on them."""
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def look_up(*_: object, **__: object) -> list[Any]:
+        is_asked.set()
+        may_answer.wait(60)
+        return []
+
+    proxy = network.Proxy(network.Rules.of(["slow.example"]), network.Refusals())
+    listener = socket.create_server(("127.0.0.1", 0))
+    place = listener.getsockname()
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with proxy.open() as shim, socket.socket() as client:
+        socket.send_fds(shim, [b"."], [listener.fileno()])
+        listener.close()
+        assert shim.recv(1) == b"."
+        client.connect(place)
+        client.sendall(b"CONNECT slow.example:443 HTTP/1.1\r\n\r\n")
+        assert is_asked.wait(30)
+        shim.close()
+        try:
+            until(functools.partial(is_free, place), 10)
+        finally:
+            may_answer.set()
+
+
+def is_free(place: tuple[str, int]) -> bool:
+    try:
+        socket.create_server(place).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_of_hostile_requests_none_reaches_another_host_than_those_of_the_list() -> None:

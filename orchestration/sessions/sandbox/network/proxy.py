@@ -107,10 +107,14 @@ class Proxy:
     async def _serve(self, ours: socket.socket, listeners: list[socket.socket], targets: Sequence[int | str | None]) -> None:
         """`targets`: the port of the host's loopback behind each listener, or its place; None: it is the proxy's."""
         ours.setblocking(False)
+        servers = []
         for listener, target in zip(listeners, targets, strict=True):
             listener.setblocking(False)
-            await asyncio.start_server(partial(self._client, forwarded=target), sock=listener, limit=CHUNK)
+            servers.append(await asyncio.start_server(partial(self._client, forwarded=target), sock=listener, limit=CHUNK))
         await asyncio.get_running_loop().sock_recv(ours, 1)  # the shim's end; what still runs is cancelled with this loop
+        # The loop's end waits for names that are still looked up, and the next process of a stage listens on these ports.
+        for server in servers:
+            server.close()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, forwarded: int | str | None) -> None:
         self._clients += 1
@@ -126,6 +130,8 @@ class Proxy:
                 await self._proxied(reader, writer)
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # either side is gone, or makes no sense
+        except asyncio.CancelledError:
+            pass  # at the loop's end; Python 3.11 logs a connection that ends in it as an error of the worker's
         finally:
             self._clients -= 1
             writer.close()
